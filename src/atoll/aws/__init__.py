@@ -1,0 +1,1 @@
+"""The language AWS clients speak: models, codecs, signatures, errors. Pure: bytes in, values out."""

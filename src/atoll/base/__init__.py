@@ -1,0 +1,1 @@
+"""What every room may use: the clock, ids, logging. Knows nothing of Atoll's own."""

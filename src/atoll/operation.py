@@ -1,0 +1,279 @@
+"""An operation: one AWS API call as one store transaction. Read, change, answer.
+
+A service is a table of operations. `read` operations get a snapshot and cannot write; `write` operations get a
+transaction and may be run again; `stream` operations move bodies too big for memory: they write blobs first and
+end in at most one `call.write`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from atoll.base import ids
+from atoll.blobs.contract import Blobs
+from atoll.store import Reader, Store, Tx
+
+T = TypeVar("T")
+Request = dict[str, Any]
+Reply = dict[str, Any]
+Function = Callable[["Call", Any], Awaitable[Any]]
+
+
+class Kind(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed the call. `session` are facts a policy may ask about (aws:PrincipalTag..., a session policy)."""
+
+    account: str
+    arn: str
+    user_id: str
+    access_key_id: str
+    kind: str  # "root", "user", "assumed-role", "anonymous"
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_root(self) -> bool:
+        return self.kind == "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One thing the caller must be allowed: an action on a resource, with what conditions may ask about."""
+
+    action: str
+    resource: str = "*"
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Sink(Protocol):
+    """Takes a body's bytes. Called from one thread at a time, never from two at once; may block."""
+
+    def write(self, data: memoryview) -> None: ...
+
+
+class Body(Protocol):
+    """A request body, decoded (no chunk framing) and verified (payload hash, chunk signatures, length).
+
+    Nothing a body delivers may be committed before `drain` or `read` has returned: only then is it known to be whole and
+    signed. Both raise AwsError (IncompleteBody, XAmzContentSHA256Mismatch, SignatureDoesNotMatch...).
+    """
+
+    length: int | None
+    """Decoded bytes, when known beforehand (Content-Length or x-amz-decoded-content-length)."""
+
+    trailers: Mapping[str, str]
+    """Lower-case names; complete once the body has been drained."""
+
+    def in_memory(self) -> bytes | None:
+        """The whole body when it is small and already here (and verified), else None: the fast path."""
+        ...
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises AwsError EntityTooLarge above `limit` bytes."""
+        ...
+
+    async def drain(self, sink: Sink) -> None: ...
+
+
+@dataclass(slots=True)
+class Segment:
+    """Bytes [offset, offset + length) of a blob."""
+
+    blob_id: str
+    offset: int
+    length: int
+
+
+@dataclass(slots=True)
+class BlobBody:
+    """A reply body that lies in blobs. The gateway sends it (sendfile where it can) and then calls `close`.
+
+    When `first` is given it is the already open descriptor of the first segment. Segments after the first are opened one by one.
+    """
+
+    blobs: Blobs
+    segments: Sequence[Segment]
+    first: int | None = None
+    close: Callable[[], None] | None = None
+
+    @property
+    def length(self) -> int:
+        return sum(segment.length for segment in self.segments)
+
+
+@dataclass(slots=True)
+class HttpFacts:
+    """What of the HTTP request itself an operation may need beyond its modelled members."""
+
+    method: str = "POST"
+    path: str = "/"
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
+    source_ip: str = "127.0.0.1"
+    secure: bool = False
+
+
+class Authorise(Protocol):
+    async def __call__(self, call: "Call", permissions: Sequence[Permission]) -> None:
+        """Raises AwsError AccessDenied (or the service's own code) unless every permission is granted."""
+        ...
+
+
+@dataclass(slots=True)
+class Cloud:
+    """What every call shares: the engines and the registry. Built once per process by `node`."""
+
+    store: Store
+    blobs: Blobs
+    services: Mapping[str, "Service"]
+    authorise: Authorise
+    now: Callable[[], float]  # Unix seconds
+    region: str = "us-east-1"
+
+
+class Call:
+    """One API call on its way through an operation. All an operation may touch."""
+
+    __slots__ = ("cloud", "http", "identity", "now", "region", "request_id", "service", "tx")
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        service: "Service",
+        identity: Identity,
+        *,
+        region: str | None = None,
+        request_id: str | None = None,
+        http: HttpFacts | None = None,
+    ) -> None:
+        self.cloud = cloud
+        self.service = service
+        self.identity = identity
+        self.region = region or cloud.region
+        self.request_id = request_id or ids.new_request_id()
+        self.http = http or HttpFacts()
+        self.now = cloud.now()
+        self.tx: Any = None  # A Reader in reads, a Tx in writes, None in streams until call.read / call.write.
+
+    @property
+    def account(self) -> str:
+        return self.identity.account
+
+    @property
+    def blobs(self) -> Blobs:
+        return self.cloud.blobs
+
+    async def read(self, fn: Callable[["Call"], Awaitable[T]]) -> T:
+        """Runs `fn` with self.tx a snapshot: for `stream` operations."""
+        async with self.cloud.store.snapshot() as reader:
+            self.tx = reader
+            try:
+                return await fn(self)
+            finally:
+                self.tx = None
+
+    async def write(self, fn: Callable[["Call"], Awaitable[T]]) -> T:
+        """Runs `fn` with self.tx a transaction, perhaps more than once: the last step of a `stream` operation."""
+
+        async def attempt(tx: Tx) -> T:
+            self.tx = tx
+            return await fn(self)
+
+        try:
+            return await self.cloud.store.run(attempt)
+        finally:
+            self.tx = None
+
+    async def authorise(self, *permissions: Permission) -> None:
+        """For what only shows inside an operation (a copy's source); the dispatcher has asked for the rest."""
+        await self.cloud.authorise(self, permissions)
+
+    async def api(self, service: str, operation: str, request: Request) -> Reply:
+        """Another service's public API, in process, authorised as this caller."""
+        other = Call(
+            self.cloud,
+            self.cloud.services[service],
+            self.identity,
+            region=self.region,
+            request_id=self.request_id,
+            http=self.http,
+        )
+        return await perform(other, operation, request)
+
+
+Permits = Callable[[Call, str, Request], Sequence[Permission]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    name: str
+    kind: Kind
+    function: Function
+
+
+class Service:
+    """A table of operations by their AWS names."""
+
+    def __init__(self, name: str, permits: Permits | None = None) -> None:
+        self.name = name  # botocore's name of the service
+        self.permits: Permits = permits or self._one_action
+        self.operations: dict[str, Operation] = {}
+
+    def _one_action(self, call: Call, operation: str, request: Request) -> Sequence[Permission]:
+        return (Permission(f"{self.name}:{operation}"),)
+
+    def _register(self, name: str, kind: Kind) -> Callable[[Function], Function]:
+        def decorate(function: Function) -> Function:
+            assert name not in self.operations, f"{self.name} has two of {name}"
+            self.operations[name] = Operation(name, kind, function)
+            return function
+
+        return decorate
+
+    def read(self, name: str) -> Callable[[Function], Function]:
+        return self._register(name, Kind.READ)
+
+    def write(self, name: str) -> Callable[[Function], Function]:
+        return self._register(name, Kind.WRITE)
+
+    def stream(self, name: str) -> Callable[[Function], Function]:
+        return self._register(name, Kind.STREAM)
+
+
+async def perform(call: Call, name: str, request: Request) -> Reply:
+    """Authorises and runs one operation. Raises AwsError, or the store's errors."""
+    operation = call.service.operations[name]
+    await call.cloud.authorise(call, call.service.permits(call, name, request))
+    if operation.kind is Kind.STREAM:
+        return await operation.function(call, request) or {}
+    if operation.kind is Kind.READ:
+        return await call.read(lambda c: operation.function(c, request)) or {}
+    return await call.write(lambda c: operation.function(c, request)) or {}
+
+
+__all__ = [
+    "Authorise",
+    "BlobBody",
+    "Body",
+    "Call",
+    "Cloud",
+    "HttpFacts",
+    "Identity",
+    "Kind",
+    "Operation",
+    "Permission",
+    "Permits",
+    "Reader",
+    "Reply",
+    "Request",
+    "Segment",
+    "Service",
+    "Sink",
+    "perform",
+]
