@@ -1,0 +1,1 @@
+"""The `atoll` command. One module a verb."""

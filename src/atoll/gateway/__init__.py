@@ -1,0 +1,1 @@
+"""The one door: HTTP core, authentication, dispatch."""

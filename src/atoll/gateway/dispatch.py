@@ -1,0 +1,118 @@
+"""From an HTTP request to an operation and back: authenticate, route, decode, perform, encode.
+
+Nothing a caller sends may raise out of here: an AwsError is rendered in the caller's protocol, a store outcome becomes the
+service's own "try again", and whatever else is raised is our bug, logged once and answered as InternalError.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from atoll.aws.codec import Codec, codec_for
+from atoll.aws.errors import AwsError
+from atoll.aws.wire import WireReply, WireRequest
+from atoll.base import ids
+from atoll.gateway import addressing
+from atoll.gateway.authentication import Authenticator, service_of
+from atoll.gateway.http import HttpRequest
+from atoll.gateway.payload import VerifiedBody
+from atoll.operation import Call, Cloud, HttpFacts, Service, perform
+from atoll.store import Busy, Conflict, Full, Unknown
+
+log = logging.getLogger(__name__)
+
+CONTROL_BODY_BYTES_MAX = 16 * 1024 * 1024  # Of every operation whose payload does not stream. S3's largest: 10,000 parts.
+HEALTH_PATH = "/_atoll/health"  # Not a bucket's name, so no S3 path can mean it.
+
+
+class Gateway:
+    """One worker's door. `handle` is what the HTTP core calls."""
+
+    def __init__(self, cloud: Cloud, authenticator: Authenticator, domains: Sequence[str] = addressing.DOMAINS) -> None:
+        self._cloud = cloud
+        self._authenticator = authenticator
+        self._domains = domains
+
+    async def handle(self, http: HttpRequest) -> WireReply:
+        request_id = ids.new_request_id()
+        if http.path == HEALTH_PATH:
+            return WireReply(200, [("Content-Type", "text/plain")], b"ok\n")
+        service = service_of(http)
+        codec: Codec | None = None
+        operation: str | None = None
+        try:
+            codec = _codec(service, http)
+            routed = self._routed(service, http)
+            operation = codec.route(routed)
+            reply = await self._perform(codec, operation, http, routed, request_id)
+        except AwsError as error:
+            reply = _refusal(codec, operation, error, request_id)
+        except (Busy, Conflict, Full, Unknown) as outcome:
+            log.warning("%s %s: %s: %s", request_id, operation, type(outcome).__name__, outcome)
+            reply = _refusal(codec, operation, _try_again(service, outcome), request_id)
+        except Exception:
+            log.exception("%s %s %s failed", request_id, service, operation)
+            reply = _refusal(codec, operation, _our_fault(service), request_id)
+        reply.headers.append(("x-amz-request-id" if service == "s3" else "x-amzn-RequestId", request_id))
+        reply.headers.append(("Server", "Atoll"))
+        return reply
+
+    def _routed(self, service: str, http: HttpRequest) -> WireRequest:
+        """The request as the codec reads it: its bucket always in the path."""
+        path = http.path
+        if service == "s3":
+            path = addressing.path_style(path, addressing.bucket_of(http.headers.get("host"), self._domains))
+        return WireRequest(http.method, path, http.query, http.headers, http.body)
+
+    async def _perform(
+        self, codec: Codec, operation: str, http: HttpRequest, routed: WireRequest, request_id: str
+    ) -> WireReply:
+        # The signature covers the request as it was sent, not as it is routed.
+        sent = WireRequest(http.method, http.path, http.query, http.headers, http.body)
+        authenticated = await self._authenticator.authenticate(sent, codec.service)
+        service = self._implemented(codec, operation)
+        body = VerifiedBody(http.body, authenticated.payload)
+        routed.body = body if codec.body_streams(operation) else await body.read(CONTROL_BODY_BYTES_MAX)
+        request = codec.decode(operation, routed)
+        facts = HttpFacts(
+            http.method, routed.path, http.query, http.headers.lower(), http.source_ip, secure=http.secure
+        )
+        call = Call(self._cloud, service, authenticated.identity, request_id=request_id, http=facts)
+        return codec.encode(operation, await perform(call, operation, request), request_id)
+
+    def _implemented(self, codec: Codec, operation: str) -> Service:
+        service = self._cloud.services.get(codec.service)
+        if service is None or operation not in service.operations:
+            raise AwsError("NotImplemented", f"Atoll does not implement {codec.service}:{operation}.", 501)
+        return service
+
+
+def _codec(service: str, http: HttpRequest) -> Codec:
+    """Of a service that speaks several protocols, the one this request is in."""
+    if http.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return codec_for(service, "smithy-rpc-v2-cbor")
+    if "x-amz-target" in http.headers:
+        return codec_for(service, "json")
+    if service == "cloudwatch":
+        return codec_for(service, "query")
+    return codec_for(service)
+
+
+def _refusal(codec: Codec | None, operation: str | None, error: AwsError, request_id: str) -> WireReply:
+    return (codec or codec_for("s3")).encode_error(operation, error, request_id)
+
+
+def _try_again(service: str, outcome: Busy | Conflict | Full | Unknown) -> AwsError:
+    """How AWS's services say that the machine, not the caller, is at fault."""
+    if isinstance(outcome, Full):
+        return AwsError("ServiceUnavailable", "The store has no room left; reads and deletes go on.", 503)
+    if isinstance(outcome, Unknown):
+        return _our_fault(service)
+    if service == "s3":
+        return AwsError("SlowDown", "Please reduce your request rate.", 503)
+    return AwsError("ServiceUnavailable", "The request has failed due to a temporary failure of the server.", 503)
+
+
+def _our_fault(service: str) -> AwsError:
+    if service == "s3":
+        return AwsError("InternalError", "We encountered an internal error. Please try again.", 500)
+    return AwsError("InternalFailure", "The request processing has failed because of an unknown error.", 500)
