@@ -2,9 +2,10 @@
 
     shelf (p)                          key (k)                                  record
     global/s3/buckets                  pack(name)                               Bucket        (names are unique in the cloud)
-    {account}/{region}/s3/owned        pack(name)                               b""           (ListBuckets)
+    {account}/global/s3/owned          pack(name)                               Bucket        (ListBuckets: as it was made)
     {account}/{region}/s3/o/{bucket}   pack(key) + order                        Version       (newest version first)
     {account}/{region}/s3/d/{bucket}   pack(key) + order                        inline bytes  (objects up to INLINE_BYTES_MAX)
+    {account}/{region}/s3/n/{bucket}   pack(key)                                order, 8 bytes (of a null version made while suspended)
     {account}/{region}/s3/u/{bucket}   pack(key, upload id)                     Upload
     {account}/{region}/s3/p/{bucket}   pack(upload id) + part number (8 bytes)  Part
     blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one)
@@ -44,7 +45,7 @@ class Bucket(msgspec.Struct, array_like=True, omit_defaults=True):
     tags: list[tuple[str, str]] = []
 
     def shelf(self, kind: str) -> bytes:
-        """kind: o, d, u or p (see the table above)."""
+        """kind: o, d, n, u or p (see the table above)."""
         return f"{self.account}/{self.region}/s3/{kind}/{self.id}".encode()
 
 
