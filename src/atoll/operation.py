@@ -34,7 +34,7 @@ class Identity:
     arn: str
     user_id: str
     access_key_id: str
-    kind: str  # "root", "user", "assumed-role", "anonymous"
+    kind: str  # "root", "user", "assumed-role", "federated-user", "anonymous"; "service" never comes from the wire
     session: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -43,12 +43,27 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Credential:
+    """What a key pair is worth: the secret its requests are signed with, and whom they speak for."""
+
+    secret_key: str
+    identity: Identity
+    session_token: str = ""  # Temporary keys are only good together with it.
+    expires: float = 0.0  # Unix seconds; 0 is never.
+
+
+@dataclass(frozen=True, slots=True)
 class Permission:
-    """One thing the caller must be allowed: an action on a resource, with what conditions may ask about."""
+    """One thing the caller must be allowed: an action on a resource, with what conditions may ask about.
+
+    `granted`: the resource's own policy (a bucket's, a role's trust) already allows it to this caller, so that only
+    a denial, or the bounds of a session, can still refuse it.
+    """
 
     action: str
     resource: str = "*"
     context: Mapping[str, Any] = field(default_factory=dict)
+    granted: bool = False
 
 
 class Sink(Protocol):
@@ -194,12 +209,22 @@ class Call:
         """For what only shows inside an operation (a copy's source); the dispatcher has asked for the rest."""
         await self.cloud.authorise(self, permissions)
 
-    async def api(self, service: str, operation: str, request: Request) -> Reply:
-        """Another service's public API, in process, authorised as this caller."""
+    async def api(
+        self, service: str, operation: str, request: Request, *, as_service: bool = False, account: str = ""
+    ) -> Reply:
+        """Another service's public API, in process, authorised as this caller.
+
+        `as_service` asks in this service's own name instead (in `account`, when not the caller's): for what it must know
+        to answer, whoever asks. What it then tells the caller is its own responsibility.
+        """
+        identity = self.identity
+        if as_service:
+            principal = f"{self.service.name}.amazonaws.com"
+            identity = Identity(account or self.account, principal, principal, "", "service")
         other = Call(
             self.cloud,
             self.cloud.services[service],
-            self.identity,
+            identity,
             region=self.region,
             request_id=self.request_id,
             http=self.http,
@@ -263,6 +288,7 @@ __all__ = [
     "Body",
     "Call",
     "Cloud",
+    "Credential",
     "HttpFacts",
     "Identity",
     "Kind",

@@ -169,8 +169,9 @@ def compile_test(operator: str, key: str, values: Sequence[str], *, variables: b
         raise Malformed(f"Invalid Condition type : {operator}.")
     maker, negated = _OPERATORS[name]
     fits = maker(values, variables)
+    every = quantifier == "forallvalues" or (negated and not quantifier)  # "is not x" of several: none of them is.
     absent = _absent(quantifier, negated=negated, if_exists=if_exists)
-    return _test(key.lower(), fits, absent=absent, negated=negated, every=quantifier == "forallvalues")
+    return _test(key.lower(), fits, absent=absent, negated=negated, every=every)
 
 
 def _null(key: str, values: Sequence[str]) -> Test:
