@@ -1,0 +1,245 @@
+"""What S3 operations accept in AWS's model and Atoll does not honour: each such member is refused, none is ignored.
+
+Every input member of every operation served is either in HONOURED or has a rule in RULES; tests/unit/s3/test_refusals.py walks the
+model and holds us to it. Where AWS has an answer for a bucket without the feature (no ACLs, no Object Lock), that is the answer.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from atoll.aws.errors import AwsError
+
+Rule = Callable[[str, Any], None]
+"""Takes the operation's name and the member's value; raises AwsError unless honouring the value changes nothing."""
+
+_STORAGE_CLASSES_ELSEWHERE = frozenset(
+    {
+        "AWS_BACKUP_LOW_COST_WARM",
+        "AWS_BACKUP_WARM",
+        "DEEP_ARCHIVE",
+        "EXPRESS_ONEZONE",
+        "FSX_ONTAP",
+        "FSX_OPENZFS",
+        "GLACIER",
+        "GLACIER_IR",
+        "INTELLIGENT_TIERING",
+        "ONEZONE_IA",
+        "OUTPOSTS",
+        "REDUCED_REDUNDANCY",
+        "SNOW",
+        "STANDARD_IA",
+    }
+)
+_BUCKET_ACLS = frozenset({"private", "public-read", "public-read-write", "authenticated-read"})
+_OBJECT_ACLS = _BUCKET_ACLS | {"aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"}
+_OBJECT_ACLS_WITHOUT_EFFECT = frozenset({"private", "bucket-owner-read", "bucket-owner-full-control"})
+
+
+def not_implemented() -> AwsError:
+    return AwsError(
+        "NotImplemented", "A header or query you provided implies functionality that is not implemented", 501
+    )
+
+
+def _refuse(_operation: str, value: Any) -> None:
+    raise not_implemented()
+
+
+def _refuse_unless(*harmless: Any) -> Rule:
+    def rule(_operation: str, value: Any) -> None:
+        if value not in harmless:
+            raise not_implemented()
+
+    return rule
+
+
+def _acl(operation: str, value: str) -> None:
+    """Buckets are owned as BucketOwnerEnforced, so whoever may reach an object is never a matter of its ACL."""
+    if operation == "CreateBucket":
+        if value not in _BUCKET_ACLS:
+            raise AwsError("InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=value)
+        if value != "private":
+            raise _bucket_acl_refused()
+    elif value not in _OBJECT_ACLS:
+        raise AwsError("InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=value)
+    elif value not in _OBJECT_ACLS_WITHOUT_EFFECT:
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+
+
+def _grant(operation: str, value: str) -> None:
+    if operation == "CreateBucket":
+        raise _bucket_acl_refused()
+    raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+
+
+def _bucket_acl_refused() -> AwsError:
+    return AwsError(
+        "InvalidBucketAclWithObjectOwnership",
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    )
+
+
+def _storage_class(_operation: str, value: str) -> None:
+    if value == "STANDARD":
+        return
+    if value in _STORAGE_CLASSES_ELSEWHERE:
+        raise not_implemented()
+    raise AwsError("InvalidStorageClass", "The storage class you specified is not valid", StorageClassRequested=value)
+
+
+def _lock(_operation: str, value: Any) -> None:
+    # No bucket has Object Lock, since CreateBucket refuses it; this is what AWS says of such a bucket.
+    raise AwsError("InvalidRequest", "Bucket is missing Object Lock Configuration")
+
+
+def _unless_false(_operation: str, value: Any) -> None:
+    if value is not False:
+        raise not_implemented()
+
+
+def _bypass(_operation: str, value: Any) -> None:
+    if value is not False:
+        raise AwsError(
+            "InvalidArgument",
+            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
+        )
+
+
+_READS = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "ListParts"})
+
+
+def _customer_key(operation: str, value: str) -> None:
+    if operation in _READS:
+        raise AwsError("InvalidRequest", "The encryption parameters are not applicable to this object.")
+    raise not_implemented()
+
+
+def _request_payer(_operation: str, value: str) -> None:
+    # On a bucket whose owner pays, which every bucket is, AWS takes the header and changes nothing.
+    if value != "requester":
+        raise AwsError(
+            "InvalidArgument", "Invalid RequestPayer", ArgumentName="x-amz-request-payer", ArgumentValue=value
+        )
+
+
+RULES: dict[str, Rule] = {
+    "ACL": _acl,
+    "GrantFullControl": _grant,
+    "GrantRead": _grant,
+    "GrantReadACP": _grant,
+    "GrantWrite": _grant,
+    "GrantWriteACP": _grant,
+    "ObjectOwnership": _refuse_unless("BucketOwnerEnforced"),
+    "ObjectLockEnabledForBucket": _unless_false,
+    "ObjectLockMode": _lock,
+    "ObjectLockRetainUntilDate": _lock,
+    "ObjectLockLegalHoldStatus": _lock,
+    "ObjectLockEventHold": _refuse,
+    "ObjectLockEventHoldDurationDays": _refuse,
+    "ObjectLockEventHoldDurationYears": _refuse,
+    "BypassGovernanceRetention": _bypass,
+    "ServerSideEncryption": _refuse,
+    "SSEKMSKeyId": _refuse,
+    "SSEKMSEncryptionContext": _refuse,
+    "BucketKeyEnabled": _unless_false,
+    "SSECustomerAlgorithm": _customer_key,
+    "SSECustomerKey": _customer_key,
+    "SSECustomerKeyMD5": _customer_key,
+    "CopySourceSSECustomerAlgorithm": _refuse,
+    "CopySourceSSECustomerKey": _refuse,
+    "CopySourceSSECustomerKeyMD5": _refuse,
+    "StorageClass": _storage_class,
+    "WebsiteRedirectLocation": _refuse,
+    "RequestPayer": _request_payer,
+    "WriteOffsetBytes": _refuse,
+    "MFA": _refuse,
+    "MFADelete": _refuse_unless("Disabled"),
+    "BucketNamespace": _refuse_unless("global"),
+    "AnnotationDirective": _refuse,
+    "ChecksumSHA512": _refuse,
+    "ChecksumMD5": _refuse,
+    "ChecksumXXHASH64": _refuse,
+    "ChecksumXXHASH3": _refuse,
+    "ChecksumXXHASH128": _refuse,
+    # Preconditions that AWS itself honours only on directory buckets.
+    "IfMatchLastModifiedTime": _refuse,
+    "IfMatchSize": _refuse,
+    "IfMatchInitiatedTime": _refuse,
+}
+_RULED = frozenset(RULES)
+
+
+def refuse_unsupported(operation: str, request: Mapping[str, Any]) -> None:
+    """To be called first in every operation. Members of nested shapes are looked at where they are used."""
+    for member in _RULED.intersection(request):
+        RULES[member](operation, request[member])
+
+
+_BUCKET = frozenset({"Bucket", "ExpectedBucketOwner"})
+_OBJECT = _BUCKET | {"Key"}
+_VERSION = _OBJECT | {"VersionId"}
+_UPLOAD = _OBJECT | {"UploadId"}
+_CHECKSUMS = frozenset({"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256"})
+_PAYLOAD = _CHECKSUMS | {"Body", "ContentLength", "ContentMD5", "ChecksumAlgorithm"}
+_DOCUMENT = frozenset({"ContentMD5", "ChecksumAlgorithm"})
+_HEADERS = frozenset(
+    {"CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires", "Metadata"}
+)
+_CONDITIONS = frozenset({"IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince"})
+_SOURCE = frozenset({"CopySource", "ExpectedSourceBucketOwner"}) | {f"CopySource{name}" for name in _CONDITIONS}
+_OVERRIDES = frozenset(
+    f"Response{name}"
+    for name in (
+        "CacheControl",
+        "ContentDisposition",
+        "ContentEncoding",
+        "ContentLanguage",
+        "ContentType",
+        "Expires",
+    )
+)
+_GET = _VERSION | _CONDITIONS | _OVERRIDES | {"Range", "PartNumber", "ChecksumMode"}
+# OptionalObjectAttributes can only ask for RestoreStatus, which objects that were never archived do not have.
+_LISTING = _BUCKET | {"Delimiter", "EncodingType", "MaxKeys", "Prefix", "OptionalObjectAttributes"}
+_WRITE_CONDITIONS = frozenset({"IfMatch", "IfNoneMatch"})
+
+HONOURED: dict[str, frozenset[str]] = {
+    "AbortMultipartUpload": _UPLOAD,
+    "CompleteMultipartUpload": _UPLOAD
+    | _CHECKSUMS
+    | _WRITE_CONDITIONS
+    | {"MultipartUpload", "ChecksumType", "MpuObjectSize"},
+    "CopyObject": _OBJECT
+    | _SOURCE
+    | _HEADERS
+    | _WRITE_CONDITIONS
+    | {"ChecksumAlgorithm", "MetadataDirective", "TaggingDirective", "Tagging"},
+    "CreateBucket": frozenset({"Bucket", "CreateBucketConfiguration"}),
+    "CreateMultipartUpload": _OBJECT | _HEADERS | {"Tagging", "ChecksumAlgorithm", "ChecksumType"},
+    "DeleteBucket": _BUCKET,
+    "DeleteBucketTagging": _BUCKET,
+    "DeleteObject": _VERSION | {"IfMatch"},
+    "DeleteObjectTagging": _VERSION,
+    "DeleteObjects": _BUCKET | {"Delete", "ChecksumAlgorithm"},
+    "GetBucketLocation": _BUCKET,
+    "GetBucketTagging": _BUCKET,
+    "GetBucketVersioning": _BUCKET,
+    "GetObject": _GET,
+    "GetObjectAttributes": _VERSION | {"MaxParts", "PartNumberMarker", "ObjectAttributes"},
+    "GetObjectTagging": _VERSION,
+    "HeadBucket": _BUCKET,
+    "HeadObject": _GET,
+    "ListBuckets": frozenset({"MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion"}),
+    "ListMultipartUploads": _BUCKET
+    | {"Delimiter", "EncodingType", "KeyMarker", "MaxUploads", "Prefix", "UploadIdMarker"},
+    "ListObjectVersions": _LISTING | {"KeyMarker", "VersionIdMarker"},
+    "ListObjects": _LISTING | {"Marker"},
+    "ListObjectsV2": _LISTING | {"ContinuationToken", "FetchOwner", "StartAfter"},
+    "ListParts": _UPLOAD | {"MaxParts", "PartNumberMarker"},
+    "PutBucketTagging": _BUCKET | _DOCUMENT | {"Tagging"},
+    "PutBucketVersioning": _BUCKET | _DOCUMENT | {"VersioningConfiguration"},
+    "PutObject": _OBJECT | _PAYLOAD | _HEADERS | _WRITE_CONDITIONS | {"Tagging"},
+    "PutObjectTagging": _VERSION | _DOCUMENT | {"Tagging"},
+    "UploadPart": _UPLOAD | _PAYLOAD | {"PartNumber"},
+    "UploadPartCopy": _UPLOAD | _SOURCE | {"CopySourceRange", "PartNumber"},
+}
