@@ -110,6 +110,7 @@ class BlobBody:
     """A reply body that lies in blobs. The gateway sends it (sendfile where it can) and then calls `close`.
 
     When `first` is given it is the already open descriptor of the first segment. Segments after the first are opened one by one.
+    The gateway closes the descriptors, `first` included; `close` lets go of the rest (a hold on the blobs).
     """
 
     blobs: Blobs
