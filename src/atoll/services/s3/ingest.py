@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.blobs.contract import Blobs, BlobWriter
 from atoll.operation import Body, Call
@@ -81,12 +82,11 @@ def too_large(proposed: int, limit: int) -> AwsError:
 def _take_small(data: bytes, said: Declared, trailers: Mapping[str, str], keep: str) -> Stored:
     md5 = hashlib.md5(data, usedforsecurity=False)
     digest = md5.digest()
-    crc64 = integrity.digest_of("CRC64NVME", data)
-    sums = {"CRC64NVME": crc64}
-    if keep != "CRC64NVME":
-        sums[keep] = integrity.digest_of(keep, data)
-    if said.algorithm and said.algorithm not in sums:
-        sums[said.algorithm] = integrity.digest_of(said.algorithm, data)
+    crc64 = checksums.crc64nvme(data)
+    sums = {checksums.CRC64NVME: crc64.to_bytes(8, "big")}
+    for name in (keep, said.algorithm):
+        if name and name not in sums:
+            sums[name] = checksums.compute(name, data)
     integrity.verify(said, trailers, digest, sums)
     return Stored(
         size=len(data),
@@ -95,9 +95,9 @@ def _take_small(data: bytes, said: Declared, trailers: Mapping[str, str], keep: 
         inline=data,
         pieces=[],
         checksum_algorithm=keep,
-        checksum=integrity.encoded(sums[keep]),
+        checksum=checksums.encode(sums[keep]),
         checksum_type=integrity.FULL_OBJECT,
-        crc64=int.from_bytes(crc64, "big"),
+        crc64=crc64,
     )
 
 
@@ -147,7 +147,7 @@ class Intake:
         self._block = bytearray()
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._lane: _Md5Lane | None = None
-        self._sums = {name: integrity.new_sum(name) for name in {keep, said.algorithm} - {""}}
+        self._sums = {name: checksums.new(name) for name in {keep, said.algorithm} - {""}}
         self._writer: BlobWriter | None = None
         self._closed = False
 
@@ -201,7 +201,7 @@ class Intake:
             inline=None,
             pieces=[Piece(blob_id, 0, self._size)],
             checksum_algorithm=self._keep,
-            checksum=integrity.encoded(sums[self._keep]),
+            checksum=checksums.encode(sums[self._keep]),
             checksum_type=integrity.FULL_OBJECT,
             crc64=0,
         )

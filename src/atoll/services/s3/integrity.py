@@ -1,15 +1,10 @@
 """What an upload says about its own bytes, and whether they keep it: Content-MD5, x-amz-checksum-*, trailers. Pure."""
 
-import binascii
-import hashlib
-import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from awscrt import checksums as awscrt_checksums
-
+from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 
 DEFAULT = "CRC64NVME"
@@ -20,7 +15,6 @@ COMPOSITE = "COMPOSITE"
 @dataclass(frozen=True, slots=True)
 class Algorithm:
     name: str
-    digest_bytes: int
     types: tuple[str, ...]
     """How a multipart object may be summed up; the first is what it is when nobody says."""
 
@@ -36,11 +30,11 @@ class Algorithm:
 ALGORITHMS = {
     algorithm.name: algorithm
     for algorithm in (
-        Algorithm("CRC32", 4, (COMPOSITE, FULL_OBJECT)),
-        Algorithm("CRC32C", 4, (COMPOSITE, FULL_OBJECT)),
-        Algorithm("CRC64NVME", 8, (FULL_OBJECT,)),
-        Algorithm("SHA1", 20, (COMPOSITE,)),
-        Algorithm("SHA256", 32, (COMPOSITE,)),
+        Algorithm("CRC32", (COMPOSITE, FULL_OBJECT)),
+        Algorithm("CRC32C", (COMPOSITE, FULL_OBJECT)),
+        Algorithm("CRC64NVME", (FULL_OBJECT,)),
+        Algorithm("SHA1", (COMPOSITE,)),
+        Algorithm("SHA256", (COMPOSITE,)),
     )
 }
 _BY_MEMBER = {algorithm.member: algorithm for algorithm in ALGORITHMS.values()}
@@ -117,21 +111,14 @@ def find_algorithm(name: str) -> Algorithm:
 
 def checked_value(algorithm: Algorithm, value: str, place: str = "header") -> str:
     """The value if it is base64 of the right length."""
-    try:
-        digest = b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if len(digest) != algorithm.digest_bytes:
+    if checksums.decode(algorithm.name, value) is None:
         raise AwsError("InvalidRequest", f"Value for {algorithm.header} {place} is invalid.")
     return value
 
 
 def _md5_digest(value: str) -> bytes:
-    try:
-        digest = b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        digest = b""
-    if len(digest) != 16:
+    digest = checksums.decode(checksums.MD5, value)
+    if digest is None:
         raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.")
     return digest
 
@@ -143,12 +130,12 @@ def verify(said: Declared, trailers: Mapping[str, str], md5: bytes, sums: Mappin
             "BadDigest",
             "The Content-MD5 you specified did not match what we received.",
             ExpectedDigest=said.md5.hex(),
-            CalculatedDigest=encoded(md5),
+            CalculatedDigest=checksums.encode(md5),
         )
     if not said.algorithm:
         return
     value = said.value or _from_trailer(ALGORITHMS[said.algorithm], trailers)
-    if value != encoded(sums[said.algorithm]):
+    if value != checksums.encode(sums[said.algorithm]):
         raise mismatch(said.algorithm)
 
 
@@ -164,48 +151,3 @@ def _from_trailer(algorithm: Algorithm, trailers: Mapping[str, str]) -> str:
 
 def mismatch(algorithm: str) -> AwsError:
     return AwsError("BadDigest", f"The {algorithm} you specified did not match the calculated checksum.")
-
-
-def encoded(digest: bytes) -> str:
-    return b64encode(digest).decode("ascii")
-
-
-class Running(Protocol):
-    """A checksum on its way."""
-
-    def update(self, data: bytes | bytearray | memoryview, /) -> None: ...
-
-    def digest(self) -> bytes: ...
-
-
-_CRCS: dict[str, Callable[[Any, int], int]] = {
-    "CRC32": zlib.crc32,
-    "CRC32C": awscrt_checksums.crc32c,
-    "CRC64NVME": awscrt_checksums.crc64nvme,
-}
-
-
-class _Crc:
-    def __init__(self, algorithm: str) -> None:
-        self._step = _CRCS[algorithm]
-        self._bytes = ALGORITHMS[algorithm].digest_bytes
-        self._value = 0
-
-    def update(self, data: bytes | bytearray | memoryview, /) -> None:
-        self._value = self._step(data, self._value)
-
-    def digest(self) -> bytes:
-        return self._value.to_bytes(self._bytes, "big")
-
-
-def new_sum(algorithm: str) -> Running:
-    if algorithm in _CRCS:
-        return _Crc(algorithm)
-    return hashlib.new(algorithm, usedforsecurity=False)
-
-
-def digest_of(algorithm: str, data: bytes) -> bytes:
-    step = _CRCS.get(algorithm)
-    if step is not None:
-        return step(data, 0).to_bytes(ALGORITHMS[algorithm].digest_bytes, "big")
-    return hashlib.new(algorithm, data, usedforsecurity=False).digest()
