@@ -1,0 +1,88 @@
+"""A transaction in memory: what it has read of a source, and what it wants to change. Engines commit it.
+
+It records every read, so that an engine can ask again at commit whether they still hold.
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol, TypeVar
+
+from atoll.store.contract import Row
+from atoll.store.limits import check_key, check_limit, check_row
+
+T = TypeVar("T")
+Key = tuple[bytes, bytes]
+Changes = dict[Key, bytes | None]
+"""Rows to put; None deletes."""
+ScanRead = tuple[bytes, bytes, bytes | None, int, bool, tuple[Row, ...]]
+"""(p, lo, hi, limit, reverse, the rows found)."""
+
+
+class Source(Protocol):
+    """Reads that cannot wait."""
+
+    def get(self, p: bytes, k: bytes) -> bytes | None: ...
+
+    def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool) -> list[Row]: ...
+
+
+class Overlay:
+    """A Tx over a source. Its coroutines never suspend."""
+
+    __slots__ = ("_source", "changes", "gets", "scans")
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.changes: Changes = {}
+        self.gets: Changes = {}
+        self.scans: list[ScanRead] = []
+
+    async def get(self, p: bytes, k: bytes) -> bytes | None:
+        return self._get((p, k))
+
+    async def get_many(self, keys: Sequence[Key]) -> list[bytes | None]:
+        return [self._get(key) for key in keys]
+
+    def _get(self, key: Key) -> bytes | None:
+        if key in self.changes:
+            return self.changes[key]
+        if key not in self.gets:
+            self.gets[key] = self._source.get(*key)
+        return self.gets[key]
+
+    async def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool = False) -> list[Row]:
+        check_limit(limit)
+        if limit <= 0:
+            return []
+        mine = {
+            key[1]: value
+            for key, value in self.changes.items()
+            if key[0] == p and lo <= key[1] and (hi is None or key[1] < hi)
+        }
+        # As many more as this transaction may hide, so that `limit` rows are left if there are that many.
+        wanted = limit + sum(value is None for value in mine.values())
+        rows = self._source.scan(p, lo, hi, wanted, reverse=reverse)
+        self.scans.append((p, lo, hi, wanted, reverse, tuple(rows)))
+        if not mine:
+            return rows
+        merged: dict[bytes, bytes | None] = {**dict(rows), **mine}
+        return sorted(((k, v) for k, v in merged.items() if v is not None), reverse=reverse)[:limit]
+
+    def put(self, p: bytes, k: bytes, v: bytes) -> None:
+        check_row(p, k, v)
+        self.changes[p, k] = v
+
+    def delete(self, p: bytes, k: bytes) -> None:
+        check_key(p, k)
+        self.changes[p, k] = None
+
+
+def drive(awaitable: Awaitable[T]) -> T:
+    """Runs what never suspends to its end, on any thread."""
+    steps = awaitable.__await__()
+    try:
+        next(steps)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    steps.close()
+    raise RuntimeError("a transaction awaited something other than its Tx")

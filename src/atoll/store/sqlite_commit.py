@@ -1,0 +1,235 @@
+"""The one thread of a process that writes: it takes what is queued, and commits it together.
+
+    lock -> BEGIN IMMEDIATE -> each operation: its reads still hold? apply it -> COMMIT (one fdatasync) -> tell all
+
+There is no timer: a batch is what piled up while the last one was flushed. An operation whose checks fail drops out
+alone. A transaction whose reads were overtaken runs again right here, under the lock, where nothing can overtake it;
+so every round makes progress, however many want the same row.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Collection
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any
+
+import apsw
+
+from atoll.store.contract import Busy, Conflict, Full, Row, Tx, Unknown
+from atoll.store.overlay import Changes, Key, Overlay, ScanRead, drive
+from atoll.store.sqlite_lock import WriteLock
+from atoll.store.sqlite_rows import Rows
+
+BATCH_OPERATIONS_MAX = 1024
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+QUEUE_OPERATIONS_MAX = 16 * 1024
+QUEUE_BYTES_MAX = 256 * 1024 * 1024
+
+
+class Operation:
+    """One write on its way: what must hold, what changes, and who waits for it."""
+
+    __slots__ = ("changes", "error", "fn", "future", "gets", "result", "scans", "size_bytes")
+
+    def __init__(self, changes: Changes, gets: Collection[tuple[Key, bytes | None]]) -> None:
+        self.changes = changes
+        self.gets = gets
+        self.scans: list[ScanRead] = []
+        self.fn: Callable[[Tx], Awaitable[Any]] | None = None
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.size_bytes = sum(len(v) for v in changes.values() if v is not None)
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+
+class _Carried:
+    """Takes whatever a transaction's function raises, to be raised where it is awaited."""
+
+    error: Exception | None = None
+
+    def __enter__(self) -> "_Carried":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        # The engine's own errors end the whole batch.
+        if not isinstance(error, Exception) or isinstance(error, apsw.Error):
+            return False
+        self.error = error
+        return True
+
+
+class _Batch:
+    """A `Source`: the rows as the operations applied so far leave them. Changes are held back, to be written in one go."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._changes: Changes = {}
+        self._shelves: set[bytes] = set()
+
+    def get(self, p: bytes, k: bytes) -> bytes | None:
+        if (p, k) in self._changes:
+            return self._changes[p, k]
+        return self._rows.get(p, k)
+
+    def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool) -> list[Row]:
+        if p in self._shelves:
+            self.flush()
+        return self._rows.scan(p, lo, hi, limit, reverse=reverse)
+
+    def holds(self, operation: Operation) -> bool:
+        return all(self.get(p, k) == expected for (p, k), expected in operation.gets) and all(
+            tuple(self.scan(p, lo, hi, limit, reverse=reverse)) == found
+            for p, lo, hi, limit, reverse, found in operation.scans
+        )
+
+    def apply(self, operation: Operation) -> None:
+        if self.holds(operation):
+            self._take(operation.changes)
+        elif operation.fn is None:
+            operation.error = Conflict("a row is not as expected")
+        else:
+            overlay = Overlay(self)
+            with _Carried() as carried:
+                operation.result = drive(operation.fn(overlay))
+                self._take(overlay.changes)
+            operation.error = carried.error
+
+    def _take(self, changes: Changes) -> None:
+        self._changes.update(changes)
+        self._shelves.update(p for p, _ in changes)
+
+    def flush(self) -> None:
+        # Some errors make SQLite roll back by itself; each statement would then commit alone.
+        assert self._rows.in_transaction, "the transaction has ended before its commit"
+        self._rows.change(self._changes)
+        self._changes = {}
+        self._shelves.clear()
+
+
+class Committer:
+    def __init__(self, path: str, told: Callable[[int], None]) -> None:
+        self._lock = WriteLock(path)
+        self._rows = Rows(path)
+        self._rows.on_commit(told)
+        self._queue: SimpleQueue[Operation | None] = SimpleQueue()
+        # Each is changed by one thread only; their difference is what is queued.
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._loop, name="store commits", daemon=True)
+        self._thread.start()
+
+    async def commit(self, operation: Operation) -> Any:
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        queued_bytes = self._bytes_in - self._bytes_out
+        if self._queue.qsize() >= QUEUE_OPERATIONS_MAX or queued_bytes > QUEUE_BYTES_MAX:
+            raise Busy("too many writes are waiting")
+        self._bytes_in += operation.size_bytes
+        self._queue.put(operation)
+        return await operation.future
+
+    def close(self) -> None:
+        """What is queued is committed first. Blocks."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+        self._rows.close()
+        self._lock.close()
+
+    def _loop(self) -> None:
+        try:
+            while (operation := self._queue.get()) is not None:
+                self._commit_from(operation)
+        finally:
+            self._closed = True
+            queued = [self._queue.get() for _ in range(self._queue.qsize())]
+            left = [operation for operation in queued if operation is not None]
+            _fail(left, Busy("the store has been closed"))
+            _settle_in_loops(left)
+
+    def _commit_from(self, first: Operation) -> None:
+        taken: list[Operation] = []
+        error: Exception | None = Unknown("the commit thread failed")
+        try:
+            error = self._try_commit(first, taken)
+        finally:
+            if error is not None:
+                _fail(taken, error)
+            _settle_in_loops(taken)
+
+    def _try_commit(self, first: Operation, taken: list[Operation]) -> Exception | None:
+        taken.append(first)
+        committing = False
+        try:
+            with self._lock:
+                try:
+                    self._rows.execute("BEGIN IMMEDIATE")
+                    self._apply_queued(taken)
+                    committing = True
+                    self._rows.execute("COMMIT")
+                finally:
+                    if self._rows.in_transaction:
+                        self._rows.execute("ROLLBACK")
+        except apsw.Error as error:
+            return _outcome(error, committing=committing)
+        except OSError as error:
+            return Busy(f"the write lock could not be taken: {error}")
+        return None
+
+    def _apply_queued(self, taken: list[Operation]) -> None:
+        batch = _Batch(self._rows)
+        size_bytes = 0
+        while True:
+            operation = taken[-1]
+            self._bytes_out += operation.size_bytes
+            size_bytes += operation.size_bytes
+            batch.apply(operation)
+            if len(taken) >= BATCH_OPERATIONS_MAX or size_bytes >= BATCH_BYTES_MAX or self._queue.empty():
+                break
+            following = self._queue.get()
+            if following is None:
+                self._queue.put(None)  # The end comes after this batch.
+                break
+            taken.append(following)
+        batch.flush()
+
+
+def _outcome(error: apsw.Error, *, committing: bool) -> Exception:
+    if isinstance(error, apsw.FullError):
+        return Full(str(error))
+    if isinstance(error, apsw.BusyError | apsw.LockedError):
+        return Busy(str(error))
+    if isinstance(error, apsw.IOError):
+        # The commit's frame may be on the disk or not, and recovery would take it for committed.
+        unsynced = getattr(error, "extendedresult", 0) in (apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC)
+        return Unknown(str(error)) if committing and unsynced else Full(str(error))
+    return error
+
+
+def _fail(operations: list[Operation], error: Exception) -> None:
+    # What one of them found out, it may have found in what another did not get to commit.
+    for operation in operations:
+        operation.error = type(error)(*error.args)
+
+
+def _settle_in_loops(operations: list[Operation]) -> None:
+    loops: dict[asyncio.AbstractEventLoop, list[Operation]] = {}
+    for operation in operations:
+        loops.setdefault(operation.future.get_loop(), []).append(operation)
+    for loop, mine in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, mine)
+
+
+def _settle(operations: list[Operation]) -> None:
+    for operation in operations:
+        if operation.future.done():
+            continue  # Who waited was cancelled.
+        if operation.error is None:
+            operation.future.set_result(operation.result)
+        else:
+            operation.future.set_exception(operation.error)
