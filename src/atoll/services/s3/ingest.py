@@ -113,24 +113,36 @@ async def _take_stream(call: Call, body: Body, intake: "Intake") -> Stored:
 
 
 class _Md5Lane:
-    """MD5 in a thread of its own: at 640 MB/s it is the slowest step of an upload, so nothing may wait for it in line."""
+    """MD5 in a thread of its own: at 640 MB/s it is the slowest step of an upload, so nothing may wait for it in line.
+
+    Blocks go round between writer and lane: fresh memory for each would cost as much in page faults as the copy into it.
+    """
 
     def __init__(self, md5: "hashlib._Hash") -> None:
         self._md5 = md5
-        self._blocks: queue.Queue[bytearray | bytes | None] = queue.Queue(LANE_BLOCKS_MAX)
+        self._full: queue.SimpleQueue[tuple[bytearray, int] | None] = queue.SimpleQueue()
+        self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+        for _ in range(LANE_BLOCKS_MAX):
+            self._free.put(bytearray(BLOCK_BYTES))
         self._thread = threading.Thread(target=self._run, name="s3-md5", daemon=True)
         self._thread.start()
 
-    def update(self, block: bytearray | bytes) -> None:
-        self._blocks.put(block)
+    def put(self, block: bytearray, size: int) -> None:
+        self._full.put((block, size))
+
+    def empty(self) -> bytearray:
+        """A block to fill; waits while the lane is behind."""
+        return self._free.get()
 
     def end(self) -> None:
-        self._blocks.put(None)
+        self._full.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while (block := self._blocks.get()) is not None:
-            self._md5.update(block)
+        while (item := self._full.get()) is not None:
+            block, size = item
+            self._md5.update(memoryview(block)[:size])
+            self._free.put(block)
 
 
 class Intake:
@@ -144,7 +156,8 @@ class Intake:
         self._length = length
         self._lock = threading.Lock()
         self._size = 0
-        self._block = bytearray()
+        self._block = bytearray(BLOCK_BYTES if length is None else min(max(length, INLINE_BYTES_MAX + 1), BLOCK_BYTES))
+        self._filled = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._lane: _Md5Lane | None = None
         self._sums = {name: checksums.new(name) for name in {keep, said.algorithm} - {""}}
@@ -158,10 +171,15 @@ class Intake:
             self._size += len(data)
             if self._size > self._limit:
                 raise too_large(self._size, self._limit)
-            # The copy is what lets the HTTP core refill its buffer while MD5 still reads these bytes.
-            self._block += data
-            if len(self._block) >= BLOCK_BYTES:
-                self._pass_on()
+            rest = memoryview(data)
+            while len(rest) > 0:
+                # The copy is what lets the HTTP core refill its buffer while MD5 still reads these bytes.
+                count = min(len(rest), len(self._block) - self._filled)
+                self._block[self._filled : self._filled + count] = rest[:count]
+                self._filled += count
+                rest = rest[count:]
+                if self._filled == len(self._block):
+                    self._pass_on()
 
     def take_all(self, data: bytes, trailers: Mapping[str, str]) -> Stored:
         try:
@@ -181,13 +199,11 @@ class Intake:
                 raise
 
     def _finish(self, trailers: Mapping[str, str]) -> Stored:
-        if self._writer is None and self._size <= INLINE_BYTES_MAX:
-            return _take_small(bytes(self._block), self._said, trailers, self._keep)
-        if self._block:
+        if self._size <= INLINE_BYTES_MAX:
+            return _take_small(bytes(self._block[: self._filled]), self._said, trailers, self._keep)
+        if self._filled:
             self._pass_on()
-        if self._lane is not None:
-            self._lane.end()
-            self._lane = None
+        self._end_lane()
         digest = self._md5.digest()
         sums = {name: running.digest() for name, running in self._sums.items()}
         integrity.verify(self._said, trailers, digest, sums)
@@ -212,22 +228,30 @@ class Intake:
 
     def _abort(self) -> None:
         self._closed = True
-        if self._lane is not None:
-            self._lane.end()
-            self._lane = None
+        self._end_lane()
         if self._writer is not None:
             self._writer.abort()
 
+    def _end_lane(self) -> None:
+        if self._lane is not None:
+            self._lane.end()
+            self._lane = None
+
     def _pass_on(self) -> None:
-        block, self._block = self._block, bytearray()
         if self._writer is None:
             self._writer = self._blobs.new()
-        if self._lane is None and (self._length is None or self._length >= LANE_FROM_BYTES):
-            self._lane = _Md5Lane(self._md5)
+            if self._length is None or self._length >= LANE_FROM_BYTES:
+                self._lane = _Md5Lane(self._md5)
+        block, size = self._block, self._filled
+        view = memoryview(block)[:size]
+        self._filled = 0
         if self._lane is not None:
-            self._lane.update(block)
+            self._lane.put(block, size)
         else:
-            self._md5.update(block)
+            self._md5.update(view)
         for running in self._sums.values():
-            running.update(block)
-        self._writer.write(memoryview(block))
+            running.update(view)
+        self._writer.write(view)
+        if self._lane is not None:
+            # Only now: the lane may hand this very block back.
+            self._block = self._lane.empty()
