@@ -1,0 +1,1 @@
+"""The protocols AWS's services speak, one module each, and what several of them share."""

@@ -1,0 +1,59 @@
+"""What each protocol's module offers the facade."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from atoll.aws.errors import AwsError
+from atoll.aws.model import Model, OperationModel, Shape
+from atoll.aws.wire import WireReply, WireRequest
+
+Decode = Callable[[WireRequest], dict[str, Any]]
+Encode = Callable[[Mapping[str, Any], str], WireReply]
+
+
+class WireProtocol(Protocol):
+    """Decoders and encoders are made once an operation; what they need is looked up then, not at each call."""
+
+    def route(self, wire: WireRequest) -> str:
+        """Raises AwsError."""
+        ...
+
+    def decoder(self, operation: OperationModel) -> Decode:
+        """What is made raises AwsError for whatever bytes can't be read."""
+        ...
+
+    def encoder(self, operation: OperationModel) -> Encode: ...
+
+    def encode_error(self, error: AwsError, request_id: str) -> WireReply: ...
+
+
+class ErrorFacts(NamedTuple):
+    """An error as the model knows it. `shape` None: the model does not."""
+
+    code: str
+    status: int
+    sender: bool
+    shape: Shape | None
+
+
+def facts_of(model: Model, error: AwsError) -> ErrorFacts:
+    shape = model.errors.get(error.code)
+    traits: Mapping[str, Any] = shape.traits.get("error", {}) if shape else {}
+    code: str = traits.get("code", shape.name) if shape else error.code
+    fault = bool(shape and shape.traits.get("fault"))
+    status = error.status or traits.get("httpStatusCode") or (500 if fault else 400)
+    sender = traits.get("senderFault", status < 500)
+    return ErrorFacts(code, status, sender, shape)
+
+
+def check_reply(operation: OperationModel, reply: Mapping[str, Any]) -> None:
+    """A reply with members the model does not know is our bug."""
+    known = operation.output.members.keys() if operation.output else ()
+    unknown = [name for name in reply if name not in known]
+    assert not unknown, f"{operation.name} answered with {', '.join(unknown)}, which its model does not have"
+
+
+def body_bytes(wire: WireRequest) -> bytes:
+    body = wire.body
+    assert isinstance(body, (bytes, bytearray, memoryview)), "a body that streams, of an operation that does not"
+    return bytes(body)

@@ -1,0 +1,124 @@
+"""Which S3 operation a request means: its method, whether it names a bucket and a key, and its query string.
+
+A sub-resource S3 knows (`?acl`, `?uploads`...) is never overlooked: a request that falls through to GetObject or PutObject
+because its sub-resource was not recognised would read or overwrite the object itself.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from atoll.aws.codecs.rest import Query
+from atoll.aws.errors import AwsError
+from atoll.aws.model import Model, OperationModel
+from atoll.aws.wire import Headers
+
+# Of another endpoint (S3 Express control, Object Lambda) under a request line that an ordinary one uses differently.
+ELSEWHERE = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse"})
+
+# Not sub-resources by themselves, but operations that do not know them must not ignore them.
+_MULTIPART = ("uploadId", "partNumber")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    operation: str
+    literals: frozenset[tuple[str, str]]  # ("uploads", "") or ("list-type", "2")
+    needs_query: frozenset[str]
+    needs_headers: frozenset[str]
+    query_names: frozenset[str]
+
+    def matches(self, query: Query) -> bool:
+        return all(name in query and (not value or value in query[name]) for name, value in self.literals)
+
+    def is_complete(self, query: Query, headers: Headers) -> bool:
+        return all(query.get(name, [""])[0] for name in self.needs_query) and all(
+            name in headers for name in self.needs_headers
+        )
+
+    @property
+    def weight(self) -> int:
+        return len(self.needs_query) + len(self.needs_headers)
+
+
+def level_of(bucket: str, key: str) -> str:
+    return "object" if key else "bucket" if bucket else "service"
+
+
+class Routes:
+    def __init__(self, model: Model) -> None:
+        self._routes: dict[tuple[str, str], list[Route]] = defaultdict(list)
+        self._levels: dict[str, set[str]] = defaultdict(set)
+        for name in model.operation_names:
+            operation = model.operation(name)
+            if name in ELSEWHERE or operation.deprecated:
+                continue
+            level, route = _route(operation)
+            self._routes[operation.method, level].append(route)
+            for literal, value in route.literals:
+                if not value:
+                    self._levels[literal].add(level)
+
+    def find(self, method: str, level: str, query: Query, headers: Headers) -> str:
+        """Raises AwsError."""
+        named = [name for name in query if name in self._levels]
+        if len(named) > 1:
+            raise AwsError("InvalidArgument", f"Conflicting query string parameters: {', '.join(sorted(named))}")
+        if "list-type" in query and query["list-type"][0] not in ("1", "2"):
+            raise AwsError("InvalidArgument", "Invalid List Type specified in Query")
+        found = [route for route in self._routes.get((method, level), ()) if route.matches(query)]
+        if named:
+            found = [route for route in found if (named[0], "") in route.literals]
+            if not found:
+                raise self._misplaced(method, level, named[0])
+        chosen = _choose(found, query, headers, literal=bool(named))
+        if chosen is None:
+            raise _not_allowed(method, level)
+        for name in _MULTIPART:
+            if name in query and name not in chosen.query_names:
+                raise AwsError("InvalidArgument", f"This operation does not accept a query parameter {name}")
+        return chosen.operation
+
+    def _misplaced(self, method: str, level: str, name: str) -> AwsError:
+        if level in self._levels[name]:
+            return _not_allowed(method, name)
+        if level == "object":
+            return AwsError("InvalidRequest", f"There is no such thing as the ?{name} sub-resource for a key")
+        return AwsError("InvalidRequest", f"There is no such thing as the ?{name} sub-resource for a {level}")
+
+
+def _choose(found: list[Route], query: Query, headers: Headers, *, literal: bool) -> Route | None:
+    """The most specific: by what of the query string it spells out, then by how many of its needs are met."""
+    most = max((len(route.literals) for route in found), default=0)
+    found = [route for route in found if len(route.literals) == most]
+    complete = [route for route in found if route.is_complete(query, headers)]
+    if complete:
+        return max(complete, key=lambda route: route.weight)
+    # Decoding will say what is missing.
+    return min(found, key=lambda route: route.weight) if found and literal else None
+
+
+def _not_allowed(method: str, what: str) -> AwsError:
+    return AwsError(
+        "MethodNotAllowed",
+        "The specified method is not allowed against this resource.",
+        405,
+        Method=method,
+        ResourceType=what.upper(),
+    )
+
+
+def _route(operation: OperationModel) -> tuple[str, Route]:
+    path, _, raw_query = operation.uri.partition("?")
+    literals = frozenset((name, value) for name, _, value in (f.partition("=") for f in raw_query.split("&")) if name)
+    needs_query, needs_headers, names = set(), set(), set()
+    shape = operation.input
+    assert shape is not None, f"{operation.name} takes nothing"
+    for name, member in shape.members.items():
+        if member.location == "querystring":
+            names.add(member.wire_name or name)
+            if name in shape.required:
+                needs_query.add(member.wire_name or name)
+        elif member.location == "header" and name in shape.required:
+            needs_headers.add((member.wire_name or name).lower())
+    level = level_of("{Bucket}" if "{Bucket}" in path else "", "{Key+}" if "{Key+}" in path else "")
+    return level, Route(operation.name, literals, frozenset(needs_query), frozenset(needs_headers), frozenset(names))
