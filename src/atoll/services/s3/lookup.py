@@ -1,0 +1,57 @@
+"""Which version a request means, by Key and VersionId; and what to say when there is none to work on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from atoll.aws.errors import AwsError
+from atoll.operation import Call, Permission, Reply
+from atoll.services.s3 import buckets, names, versions
+from atoll.services.s3.records import Bucket, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    bucket: Bucket
+    key: str
+    order: int
+    version: Version
+
+    def version_member(self) -> Reply:
+        """A bucket that never was versioned does not speak of versions."""
+        return {"VersionId": self.version.version_id} if self.bucket.versioning else {}
+
+
+async def find(call: Call, request: Mapping[str, Any]) -> Meant:
+    """Raises NoSuchBucket, NoSuchKey, NoSuchVersion, or MethodNotAllowed for a delete marker asked for by its id."""
+    key, version_id = request["Key"], request.get("VersionId")
+    names.check_key(key)
+    bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
+    found = await (
+        versions.current(call.tx, bucket, key)
+        if version_id is None
+        else versions.find(call.tx, bucket, key, version_id)
+    )
+    if found is None or found[1].delete_marker:
+        # Who may not list a bucket may not learn which keys it lacks either.
+        await call.authorise(Permission("s3:ListBucket", names.bucket_arn(bucket.name)))
+        raise _absent(request, found[1] if found else None)
+    return Meant(bucket, key, *found)
+
+
+def _absent(request: Mapping[str, Any], marker: Version | None) -> AwsError:
+    key, version_id = request["Key"], request.get("VersionId")
+    headers = {}
+    if marker is not None:
+        headers = {"x-amz-delete-marker": "true", "x-amz-version-id": marker.version_id}
+    if version_id is None:
+        return AwsError("NoSuchKey", "The specified key does not exist.", 404, headers, Key=key)
+    if marker is None:
+        return AwsError("NoSuchVersion", "The specified version does not exist.", 404, Key=key, VersionId=version_id)
+    return AwsError(
+        "MethodNotAllowed",
+        "The specified method is not allowed against this resource.",
+        405,
+        {**headers, "Allow": "DELETE"},
+        ResourceType="DeleteMarker",
+    )
