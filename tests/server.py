@@ -1,4 +1,4 @@
-"""A real server in processes of its own, for tests at the border: started, restarted and killed the way an operator or a power cut would."""
+"""A real server in processes of its own, for tests at the border: stopped as an operator stops it, or killed as a power cut does."""
 
 import os
 import shlex
@@ -48,7 +48,13 @@ class Server:
     """`atoll up` on a data directory. The same directory and port serve again after `restart`, `kill` and `start`."""
 
     def __init__(
-        self, data: Path, log: Path, *, workers: int = 1, env: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+        self,
+        data: Path,
+        log: Path,
+        *,
+        workers: int = 1,
+        env: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
         self.data = data
         self.log = log
@@ -116,7 +122,9 @@ class Server:
         except subprocess.TimeoutExpired:
             tail = self.tail()
             self.kill()
-            raise AssertionError(f"the server did not stop within {STOP_SECONDS_MAX:.0f} s of SIGTERM; its log ends:\n{tail}") from None
+            raise AssertionError(
+                f"the server did not stop within {STOP_SECONDS_MAX:.0f} s of SIGTERM; its log ends:\n{tail}"
+            ) from None
         self._process = None
 
     def restart(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import uuid
@@ -14,7 +15,6 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-
 from tests.server import Server, answers
 
 REGION = "us-east-1"
@@ -146,6 +146,17 @@ def empty_bucket(s3: Any, name: str) -> None:
             s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
 
 
+@pytest.fixture
+def localhost_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resolves every name below localhost to this machine, as RFC 6761 asks and not every resolver does."""
+    resolve = socket.getaddrinfo
+
+    def resolve_locally(host: Any, *arguments: Any, **settings: Any) -> Any:
+        return resolve("127.0.0.1" if str(host).endswith("localhost") else host, *arguments, **settings)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_locally)
+
+
 class Program:
     """A client program as a customer runs it."""
 
@@ -166,7 +177,9 @@ class Program:
         )
         if check and done.returncode != 0:
             shown = " ".join(map(str, arguments))
-            raise AssertionError(f"{Path(self.path).name} {shown}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"{Path(self.path).name} {shown}\nended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
 
