@@ -6,7 +6,7 @@ from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Permission, Reply
-from atoll.services.s3 import buckets, names, versions
+from atoll.services.s3 import buckets, conditions, names, versions
 from atoll.services.s3.records import Bucket, Version
 
 
@@ -35,11 +35,11 @@ async def find(call: Call, request: Mapping[str, Any]) -> Meant:
     if found is None or found[1].delete_marker:
         # Who may not list a bucket may not learn which keys it lacks either.
         await call.authorise(Permission("s3:ListBucket", names.bucket_arn(bucket.name)))
-        raise _absent(request, found[1] if found else None)
+        raise _absent(call, request, found[1] if found else None)
     return Meant(bucket, key, *found)
 
 
-def _absent(request: Mapping[str, Any], marker: Version | None) -> AwsError:
+def _absent(call: Call, request: Mapping[str, Any], marker: Version | None) -> AwsError:
     key, version_id = request["Key"], request.get("VersionId")
     headers = {}
     if marker is not None:
@@ -52,6 +52,7 @@ def _absent(request: Mapping[str, Any], marker: Version | None) -> AwsError:
         "MethodNotAllowed",
         "The specified method is not allowed against this resource.",
         405,
-        {**headers, "Allow": "DELETE"},
+        {**headers, "Allow": "DELETE", "Last-Modified": conditions.http_date(marker.modified)},
+        Method=call.http.method,
         ResourceType="DeleteMarker",
     )

@@ -20,13 +20,14 @@ _BUCKET_ACTIONS = {
     "GetBucketCors": "GetBucketCORS",
     "PutBucketCors": "PutBucketCORS",
 }
+DELETE_ACTIONS = ("DeleteObject", "DeleteObjectVersion")
 # Operations on one object. With a version id the action is asked for under a name of its own, where IAM has one.
 _OBJECT_ACTIONS = {
     "GetObject": ("GetObject", "GetObjectVersion"),
     "HeadObject": ("GetObject", "GetObjectVersion"),
     "PutObject": ("PutObject", "PutObject"),
     "CopyObject": ("PutObject", "PutObject"),
-    "DeleteObject": ("DeleteObject", "DeleteObjectVersion"),
+    "DeleteObject": DELETE_ACTIONS,
     "CreateMultipartUpload": ("PutObject", "PutObject"),
     "UploadPart": ("PutObject", "PutObject"),
     "UploadPartCopy": ("PutObject", "PutObject"),
@@ -80,6 +81,9 @@ def permits(call: Call, operation: str, request: Request) -> Sequence[Permission
     key = request["Key"]
     asked = [object_permission(actions, bucket, key, request)]
     if operation == "GetObjectAttributes":
+        asked.append(object_permission(_OBJECT_ACTIONS["GetObject"], bucket, key, request))
+    if operation == "DeleteObject" and request.get("IfMatch", "*") != "*":
+        # Who tries tags until one fits has read the tag.
         asked.append(object_permission(_OBJECT_ACTIONS["GetObject"], bucket, key, request))
     if operation in _TAGGING_OPERATIONS and request.get("Tagging"):
         asked.append(Permission("s3:PutObjectTagging", object_arn(bucket, key), asked[0].context))
