@@ -54,7 +54,7 @@ async def current(tx: Reader, bucket: Bucket, key: str) -> tuple[int, Version] |
 
 async def find(tx: Reader, bucket: Bucket, key: str, version_id: str) -> tuple[int, Version] | None:
     """Raises InvalidArgument for what can't be a version id."""
-    order = await _null_order(tx, bucket, key) if version_id == NULL_VERSION else _order_in(version_id)
+    order = await order_of_id(tx, bucket, key, version_id)
     row = await tx.get(bucket.shelf("o"), version_key(key, order))
     if row is None:
         return None
@@ -106,6 +106,11 @@ def drop(call: Call, bucket: Bucket, key: str, found: tuple[int, Version]) -> No
     if version.version_id == NULL_VERSION and order != ORDER_UNVERSIONED:
         call.tx.delete(bucket.shelf("n"), keys.pack(key))
     _drop_blobs(call, version)
+
+
+async def order_of_id(tx: Reader, bucket: Bucket, key: str, version_id: str) -> int:
+    """Where the version lies, or would lie. Raises InvalidArgument for what can't be a version id."""
+    return await _null_order(tx, bucket, key) if version_id == NULL_VERSION else _order_in(version_id)
 
 
 def order_of(row_key: bytes) -> int:
