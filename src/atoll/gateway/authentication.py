@@ -14,7 +14,7 @@ from atoll.aws import chunked, sigv4
 from atoll.aws.signature_errors import ServiceWording, Wording, wording_of
 from atoll.aws.wire import Headers, WireRequest
 from atoll.gateway.payload import PayloadRules, missing_content_hash, read_raw, s3_rules
-from atoll.operation import Identity
+from atoll.operation import Credential, Identity
 
 DEV_ACCOUNT = "000000000000"
 """In dev mode an access key that nobody has made belongs to the root of this account."""
@@ -45,14 +45,6 @@ _BY_TARGET = {
 # Clients in any region may sign for these as if there were but one place of them.
 _GLOBAL_SERVICES = frozenset({"iam", "sts", "ce", "organizations", "route53"})
 _GLOBAL_REGION = "us-east-1"
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    secret_key: str
-    identity: Identity
-    session_token: str = ""
-    expires_at: float = 0  # Unix seconds; 0 is never.
 
 
 FindCredential = Callable[[str], Awaitable[Credential | None]]
@@ -158,7 +150,7 @@ def _check_token(credential: Credential, signature: sigv4.Signature, now: float,
         raise wording.unknown_key(signature.scope.access_key_id)  # A temporary key is none without its token.
     if not hmac.compare_digest(given.encode(), credential.session_token.encode()):
         raise wording.invalid_token(given)
-    if credential.expires_at and now >= credential.expires_at:
+    if credential.expires and now >= credential.expires:
         raise wording.expired_token(given)
 
 

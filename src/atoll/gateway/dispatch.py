@@ -13,7 +13,7 @@ from atoll.aws.wire import WireReply, WireRequest
 from atoll.base import ids
 from atoll.gateway import addressing
 from atoll.gateway.authentication import Authenticator, service_of
-from atoll.gateway.http import HttpRequest
+from atoll.gateway.connection import HttpRequest
 from atoll.gateway.payload import VerifiedBody
 from atoll.operation import Call, Cloud, HttpFacts, Service, perform
 from atoll.store import Busy, Conflict, Full, Unknown
