@@ -1,7 +1,8 @@
 """The door to the wire: one Codec a service and protocol. Decoders and encoders are made on first use and kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from atoll.aws import model as models
@@ -52,32 +53,21 @@ class Codec:
         return found
 
 
-def _s3(model: Model) -> WireProtocol:
-    from atoll.aws.codecs.s3 import S3
-
-    return S3(model)
-
-
-def _rest_xml(model: Model) -> WireProtocol:
-    from atoll.aws.codecs.rest_xml import RestXml
-
-    return RestXml(model)
-
-
-def _query(model: Model) -> WireProtocol:
-    from atoll.aws.codecs.query import Query
-
-    return Query(model)
-
-
-_PROTOCOLS: dict[str, Callable[[Model], WireProtocol]] = {
-    "query": _query,
-    "rest-xml": _rest_xml,
+_PROTOCOLS: dict[str, tuple[str, str]] = {
+    "ec2": ("ec2", "Ec2"),
+    "json": ("json", "Json"),
+    "query": ("query", "Query"),
+    "rest-json": ("rest_json", "RestJson"),
+    "rest-xml": ("rest_xml", "RestXml"),
+    "smithy-rpc-v2-cbor": ("rpc_v2_cbor", "RpcV2Cbor"),
 }
 
 
 def _protocol_of(model: Model, protocol: str) -> WireProtocol:
-    return _s3(model) if model.service == "s3" else _PROTOCOLS[protocol](model)
+    """Its module is loaded only now: most nodes never need most of them."""
+    module, name = ("s3", "S3") if model.service == "s3" else _PROTOCOLS[protocol]
+    made: WireProtocol = getattr(import_module(f"atoll.aws.codecs.{module}"), name)(model)
+    return made
 
 
 @lru_cache(maxsize=256)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from atoll.aws.codecs.documents import DocumentWriter
 from atoll.aws.errors import AwsError
 from atoll.aws.model import Model, OperationModel, Shape
 from atoll.aws.wire import WireReply, WireRequest
@@ -44,6 +45,21 @@ def facts_of(model: Model, error: AwsError) -> ErrorFacts:
     status = error.status or traits.get("httpStatusCode") or (500 if fault else 400)
     sender = traits.get("senderFault", status < 500)
     return ErrorFacts(code, status, sender, shape)
+
+
+def query_error(model: Model, facts: ErrorFacts) -> list[tuple[str, str]]:
+    """For services that once spoke query: the header in which their clients find the old code."""
+    if "awsQueryCompatible" not in model.metadata:
+        return []
+    return [("x-amzn-query-error", f"{facts.code};{'Sender' if facts.sender else 'Receiver'}")]
+
+
+def error_document(error: AwsError, facts: ErrorFacts, writer: DocumentWriter) -> dict[str, Any]:
+    """The message and the other members of an error, as JSON and CBOR have them."""
+    if facts.shape is None:
+        return {"message": error.message, **error.fields}
+    name = "Message" if "Message" in facts.shape.members else "message"
+    return {name: error.message, **writer.writer(facts.shape)(error.fields)}
 
 
 def check_reply(operation: OperationModel, reply: Mapping[str, Any]) -> None:

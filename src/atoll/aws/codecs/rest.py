@@ -1,220 +1,194 @@
-"""What rest-xml and rest-json share: members that travel in the path, the query string, headers and the status.
+"""The frame of the REST protocols: what is in the path, query and headers is bound here, the body by each protocol."""
 
-Requests are read by walking what was sent, not what could have been: S3's PutObject has 45 header members, a client sends ten.
-"""
-
-import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-from atoll.aws.codecs.scalars import Malformed, Parse, text_format, text_parser
+from atoll.aws.codecs.protocol import Decode, Encode, body_bytes, check_reply
+from atoll.aws.codecs.rest_bindings import ReplyBinding, RequestBinding, parse_query
+from atoll.aws.codecs.rest_routes import PathRoutes
+from atoll.aws.codecs.scalars import Malformed
 from atoll.aws.errors import AwsError
-from atoll.aws.model import OperationModel, Shape
-from atoll.aws.wire import WireRequest
+from atoll.aws.model import Model, OperationModel, Shape
+from atoll.aws.wire import WireReply, WireRequest
 
-Refuse = Callable[[str, Shape, str, Malformed], AwsError]
-Query = dict[str, list[str]]
+Read = Callable[[WireRequest, dict[str, Any]], None]
+"""Adds to the request's values."""
 
-QUERY_FIELDS_MAX = 1000
-_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_LIST_ITEM = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^,]*?))\s*(?:,|$)')
-_ESCAPED = re.compile(r"\\(.)")
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+Write = Callable[[dict[str, Any]], tuple[Any, str | None]]
+"""From the members of the body: the body, and its content type where it has one."""
 
 
-def percent_decode(raw: str) -> str:
-    """Exactly once. Bytes that are not UTF-8 survive as surrogates. Raises Malformed."""
-    if "%" not in raw and raw.isascii():
-        return raw
-    if _BAD_ESCAPE.search(raw):
-        raise Malformed("a percent sign that escapes nothing")
-    try:
-        octets = raw.encode("latin-1")
-    except UnicodeEncodeError:
-        octets = raw.encode("utf-8", "surrogateescape")
-    return unquote_to_bytes(octets).decode("utf-8", "surrogateescape")
+class Rest:
+    """`content_type` is of bodies that are documents."""
 
+    content_type: str
 
-def parse_query(raw: str) -> Query:
-    """Every value of every name, decoded; a name without `=` has the value "". Raises Malformed."""
-    query: Query = {}
-    if not raw:
-        return query
-    fields = raw.split("&")
-    if len(fields) > QUERY_FIELDS_MAX:
-        raise Malformed("too many fields in the query string")
-    for field in fields:
-        if field:
-            name, _, value = field.partition("=")
-            query.setdefault(percent_decode(name.replace("+", " ")), []).append(percent_decode(value.replace("+", " ")))
-    return query
+    def __init__(self, model: Model) -> None:
+        self.model = model
 
+    # What each protocol says for itself.
 
-def split_header_list(text: str) -> list[str]:
-    """Items between commas; one in quotes may hold commas."""
-    values, start = [], 0
-    while start < len(text):
-        found = _LIST_ITEM.match(text, start)
-        if found is None:
-            raise Malformed("a header list with an open quote")
-        start = found.end()
-        values.append(_ESCAPED.sub(r"\1", found[1]) if found[1] is not None else found[2])
-    return values
+    def document_reader(self, shape: Shape, *, is_payload: bool) -> Callable[[bytes], Any]:
+        """Reads a body that is not empty. Raises Malformed."""
+        raise NotImplementedError
 
+    def document_writer(self, operation: OperationModel, shape: Shape, *, is_payload: bool) -> Callable[[Any], bytes]:
+        raise NotImplementedError
 
-class RequestBinding:
-    """Reads the members that stand outside the body."""
+    def refuse_uri(self, error: Malformed) -> AwsError:
+        raise NotImplementedError
 
-    def __init__(self, operation: OperationModel, parser_of: Callable[[Shape, str], Parse] = text_parser) -> None:
-        self._query: dict[str, tuple[str, Shape, Parse]] = {}
-        self._query_rest: tuple[str, Shape] | None = None
-        self._headers: dict[str, tuple[str, Shape, Parse]] = {}
-        self._prefixes: list[tuple[str, str]] = []
-        self.labels: dict[str, tuple[str, Parse]] = {}
-        members = operation.input.members if operation.input else {}
-        for name, shape in members.items():
-            wire = shape.wire_name or name
-            if shape.location == "querystring":
-                if shape.type == "map":
-                    self._query_rest = (name, shape)
-                else:
-                    self._query[wire] = (name, shape, _query_parser(shape, parser_of))
-            elif shape.location == "header":
-                self._headers[wire.lower()] = (name, shape, _header_parser(shape, parser_of))
-            elif shape.location == "headers":
-                self._prefixes.append((wire.lower(), name))
-            elif shape.location == "uri":
-                self.labels[wire] = (name, parser_of(shape, "iso8601"))
-        self.required = tuple(
-            (name, members[name])
-            for name in (operation.input.required if operation.input else ())
-            if members[name].location is not None
-        )
+    def refuse_value(self, member: str, shape: Shape, text: str, error: Malformed) -> AwsError:
+        raise NotImplementedError
 
-    def read(self, wire: WireRequest, query: Query, values: dict[str, Any], refuse: Refuse) -> None:
-        """Raises what `refuse` makes of a value that can't be read."""
-        if query:
-            self._read_query(query, values, refuse)
-        headers = self._headers
-        for name, text in wire.headers.lower().items():
-            field = headers.get(name)
-            if field is not None:
-                member, shape, parse = field
-                try:
-                    value = parse(text)
-                except Malformed as error:
-                    raise refuse(member, shape, text, error) from error
-                if value is not None:
-                    values[member] = value
-        for prefix, member in self._prefixes:
-            found = {
-                name[len(prefix) :]: text for name, text in wire.headers.lower().items() if name.startswith(prefix)
-            }
-            if found:
-                values[member] = found
+    def refuse_missing(self, member: str, shape: Shape) -> AwsError:
+        raise NotImplementedError
 
-    def _read_query(self, query: Query, values: dict[str, Any], refuse: Refuse) -> None:
-        for name, texts in query.items():
-            field = self._query.get(name)
-            if field is None:
-                continue
-            member, shape, parse = field
+    def refuse_body(self, error: Exception) -> AwsError:
+        raise NotImplementedError
+
+    # What S3 does in its own way.
+
+    @cached_property
+    def _paths(self) -> PathRoutes:
+        return PathRoutes(self.model)
+
+    def route(self, wire: WireRequest) -> str:
+        return self._paths.route(wire)
+
+    def request_binding(self, operation: OperationModel) -> RequestBinding:
+        return RequestBinding(operation)
+
+    def path_reader(self, operation: OperationModel, binding: RequestBinding) -> Read:
+        return self._paths.reader(operation, binding.labels)
+
+    def reply_binding(self, operation: OperationModel) -> ReplyBinding:
+        return ReplyBinding(operation)
+
+    def reply_headers(self, request_id: str) -> list[tuple[str, str]]:
+        return [("x-amzn-RequestId", request_id)]
+
+    # Requests
+
+    def decoder(self, operation: OperationModel) -> Decode:
+        binding = self.request_binding(operation)
+        read_path = self.path_reader(operation, binding)
+        read_body = self._body_reader(operation)
+
+        def decode(wire: WireRequest) -> dict[str, Any]:
+            values: dict[str, Any] = {}
             try:
-                values[member] = [parse(text) for text in texts] if shape.type == "list" else parse(texts[0])
+                read_path(wire, values)
+                query = parse_query(wire.query)
             except Malformed as error:
-                # An empty number is one not given.
-                if texts[0] or shape.type not in ("integer", "long"):
-                    raise refuse(member, shape, texts[0], error) from error
-        if self._query_rest is not None:
-            member, shape = self._query_rest
-            many = shape.value.type == "list"
-            rest = {n: (texts if many else texts[0]) for n, texts in query.items() if n not in self._query}
-            if rest:
-                values[member] = rest
+                raise self.refuse_uri(error) from error
+            binding.read(wire, query, values, self.refuse_value)
+            for name, shape in binding.required:
+                if name not in values:
+                    raise self.refuse_missing(name, shape)
+            if read_body is not None:
+                try:
+                    read_body(wire, values)
+                except (Malformed, RecursionError) as error:
+                    raise self.refuse_body(error) from error
+            return values
+
+        return decode
+
+    def _body_reader(self, operation: OperationModel) -> Read | None:
+        """None where the operation takes no body; one that is sent all the same is not looked at, as AWS does."""
+        shape = operation.input
+        if shape is None:
+            return None
+        if shape.payload is None:
+            return self._members_reader(shape)
+        name, payload = shape.payload, shape.members[shape.payload]
+        if payload.type == "blob" and payload.traits.get("streaming"):
+
+            def take(wire: WireRequest, values: dict[str, Any]) -> None:
+                values[name] = wire.body
+
+            return take
+        if payload.type in ("blob", "string"):
+            return _raw_reader(name, payload)
+        return self._payload_reader(name, shape)
+
+    def _payload_reader(self, name: str, shape: Shape) -> Read:
+        read = self.document_reader(shape.members[name], is_payload=True)
+        required = name in shape.required
+
+        def read_payload(wire: WireRequest, values: dict[str, Any]) -> None:
+            body = body_bytes(wire)
+            if body.strip():
+                values[name] = read(body)
+            elif required:
+                raise Malformed(f"{name} is missing")
+
+        return read_payload
+
+    def _members_reader(self, shape: Shape) -> Read | None:
+        """The members that are not bound elsewhere are together one document."""
+        if all(member.location is not None for member in shape.members.values()):
+            return None
+        read = self.document_reader(shape, is_payload=False)
+        needed = any(shape.members[name].location is None for name in shape.required)
+
+        def read_members(wire: WireRequest, values: dict[str, Any]) -> None:
+            body = body_bytes(wire)
+            if body.strip():
+                values.update(read(body))
+            elif needed:
+                raise Malformed("the body is missing")
+
+        return read_members
+
+    # Replies
+
+    def encoder(self, operation: OperationModel) -> Encode:
+        binding = self.reply_binding(operation)
+        write_body = self.body_writer(operation)
+        default_status = operation.status
+
+        def encode(reply: Mapping[str, Any], request_id: str) -> WireReply:
+            check_reply(operation, reply)
+            headers = self.reply_headers(request_id)
+            rest, status = binding.split(reply, headers)
+            body, content_type = write_body(rest)
+            if content_type is not None and "ContentType" not in reply:
+                headers.append(("Content-Type", content_type))
+            return WireReply(status or default_status, headers, body)
+
+        return encode
+
+    def body_writer(self, operation: OperationModel) -> Write:
+        shape = operation.output
+        if shape is None:
+            return lambda rest: (b"", None)
+        name = shape.payload
+        if name is None:
+            if all(member.location is not None for member in shape.members.values()):
+                return lambda rest: (b"", None)
+            write = self.document_writer(operation, shape, is_payload=False)
+            return lambda rest: (write(rest), self.content_type)
+        payload = shape.members[name]
+        if payload.type == "string":
+            return lambda rest: (rest.get(name, "").encode("utf-8", "surrogateescape"), None)
+        if payload.type == "blob" or payload.traits.get("eventstream"):
+            return lambda rest: (rest.get(name, b""), None)
+        write_payload = self.document_writer(operation, payload, is_payload=True)
+        return lambda rest: (write_payload(rest[name]), self.content_type) if name in rest else (b"", None)
 
 
-def _query_parser(shape: Shape, parser_of: Callable[[Shape, str], Parse]) -> Parse:
-    return parser_of(shape.member if shape.type == "list" else shape, "iso8601")
+def _raw_reader(name: str, payload: Shape) -> Read:
+    def read(wire: WireRequest, values: dict[str, Any]) -> None:
+        body = body_bytes(wire)
+        if payload.type == "blob":
+            values[name] = body
+            return
+        try:
+            values[name] = body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Malformed("the body is not UTF-8") from error
 
-
-def _header_parser(shape: Shape, parser_of: Callable[[Shape, str], Parse]) -> Parse:
-    if shape.type != "list":
-        return parser_of(shape, "rfc822")
-    parse_item = parser_of(shape.member, "rfc822")
-    if shape.member.type != "timestamp":
-        return lambda text: [parse_item(item) for item in split_header_list(text)]
-
-    def parse_dates(text: str) -> list[Any]:
-        # An HTTP date holds one comma itself.
-        items = text.split(",")
-        return [parse_item(",".join(items[i : i + 2])) for i in range(0, len(items), 2)]
-
-    return parse_dates
-
-
-def header_text(value: str) -> str:
-    """What a value looks like in a header line: no control characters, and UTF-8 where it is not Latin-1."""
-    if value.isascii() and value.isprintable():
-        return value
-    clean = _CONTROL.sub(" ", value)
-    try:
-        clean.encode("latin-1")
-    except UnicodeEncodeError:
-        return clean.encode("utf-8", "surrogateescape").decode("latin-1")
-    return clean
-
-
-def _quote_item(item: str) -> str:
-    if '"' not in item and "," not in item:
-        return item
-    escaped = item.replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-class ReplyBinding:
-    """Takes out of a reply what goes into headers and the status; the rest is the body's."""
-
-    def __init__(self, operation: OperationModel, metadata_text: Callable[[str], str] = header_text) -> None:
-        self._headers: dict[str, tuple[str, Callable[[Any], str]]] = {}
-        self._prefixes: dict[str, str] = {}
-        self._status: str | None = None
-        self._metadata_text = metadata_text
-        for name, shape in (operation.output.members if operation.output else {}).items():
-            wire = shape.wire_name or name
-            if shape.location == "header":
-                self._headers[name] = (wire, _header_format(shape))
-            elif shape.location == "headers":
-                self._prefixes[name] = wire
-            elif shape.location == "statusCode":
-                self._status = name
-
-    def split(self, reply: Mapping[str, Any], headers: list[tuple[str, str]]) -> tuple[dict[str, Any], int | None]:
-        """Adds to `headers`; answers the members of the body, and the status when the reply tells it."""
-        body: dict[str, Any] = {}
-        status = None
-        bound = self._headers
-        for name, value in reply.items():
-            if value is None:
-                continue
-            if name in bound:
-                wire, render = bound[name]
-                headers.append((wire, render(value)))
-            elif name in self._prefixes:
-                prefix = self._prefixes[name]
-                headers += [(header_text(prefix + key), self._metadata_text(text)) for key, text in value.items()]
-            elif name == self._status:
-                status = value
-            else:
-                body[name] = value
-        return body, status
-
-
-def _header_format(shape: Shape) -> Callable[[Any], str]:
-    if shape.type != "list":
-        render = text_format(shape, "rfc822")
-        return (lambda value: header_text(render(value))) if shape.type in ("string", "timestamp") else render
-    render_item = text_format(shape.member, "rfc822")
-    if shape.member.type == "string":
-        return lambda values: header_text(",".join(_quote_item(value) for value in values))
-    return lambda values: ",".join(render_item(value) for value in values)
+    return read

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from atoll.aws.codecs.rest import Query, parse_query, percent_decode
+from atoll.aws.codecs.rest_bindings import Query, parse_query, percent_decode
 from atoll.aws.codecs.scalars import Malformed, Parse
 from atoll.aws.errors import AwsError
 from atoll.aws.model import Model, OperationModel

@@ -1,12 +1,12 @@
 """S3's own ways, where they leave rest-xml's: its routes, the key in the path, root elements, errors, odd bodies."""
 
-from collections.abc import Callable
 from email.header import Header
 from typing import Any
 
 from atoll.aws.codecs.protocol import Encode, facts_of
-from atoll.aws.codecs.rest import ReplyBinding, RequestBinding, header_text, parse_query, percent_decode
-from atoll.aws.codecs.rest_xml import XML, RestXml, WriteBody, fields_text
+from atoll.aws.codecs.rest import Read, Write
+from atoll.aws.codecs.rest_bindings import ReplyBinding, RequestBinding, header_text, parse_query, percent_decode
+from atoll.aws.codecs.rest_xml import XML, RestXml, fields_text
 from atoll.aws.codecs.s3_routes import Routes, level_of
 from atoll.aws.codecs.scalars import Malformed, Parse, parse_string, text_parser
 from atoll.aws.codecs.xml_writer import DECLARATION, escape
@@ -92,15 +92,13 @@ class S3(RestXml):
             query = parse_query(wire.query)
             bucket, key = split_path(wire.path)
         except Malformed as error:
-            raise AwsError("InvalidURI", "Couldn't parse the specified URI.") from error
+            raise self.refuse_uri(error) from error
         return self._routes.find(wire.method, level_of(bucket, key), query, wire.headers)
 
     def request_binding(self, operation: OperationModel) -> RequestBinding:
         return RequestBinding(operation, _parser_of)
 
-    def path_reader(
-        self, operation: OperationModel, binding: RequestBinding
-    ) -> Callable[[WireRequest, dict[str, Any]], None]:
+    def path_reader(self, operation: OperationModel, binding: RequestBinding) -> Read:
         has_bucket, has_key = "Bucket" in binding.labels, "Key" in binding.labels
 
         def read(wire: WireRequest, values: dict[str, Any]) -> None:
@@ -111,6 +109,9 @@ class S3(RestXml):
                 values["Key"] = key
 
         return read
+
+    def refuse_uri(self, error: Malformed) -> AwsError:
+        return AwsError("InvalidURI", "Couldn't parse the specified URI.")
 
     def refuse_value(self, member: str, shape: Shape, text: str, error: Malformed) -> AwsError:
         name = shape.wire_name or member
@@ -138,14 +139,15 @@ class S3(RestXml):
     def namespace(self) -> str | None:
         return NAMESPACE
 
-    def body_writer(self, operation: OperationModel) -> WriteBody:
+    def body_writer(self, operation: OperationModel) -> Write:
         if operation.name != "GetBucketLocation":
             return super().body_writer(operation)
         start = f'{DECLARATION}<LocationConstraint xmlns="{NAMESPACE}"'
 
-        def write(rest: dict[str, Any]) -> str:
+        def write(rest: dict[str, Any]) -> tuple[bytes, str]:
             region = rest.get("LocationConstraint")
-            return f"{start}>{escape(region)}</LocationConstraint>" if region else f"{start}/>"
+            text = f"{start}>{escape(region)}</LocationConstraint>" if region else f"{start}/>"
+            return text.encode(), self.content_type
 
         return write
 

@@ -7,7 +7,7 @@ because its sub-resource was not recognised would read or overwrite the object i
 from collections import defaultdict
 from dataclasses import dataclass
 
-from atoll.aws.codecs.rest import Query
+from atoll.aws.codecs.rest_bindings import Query
 from atoll.aws.errors import AwsError
 from atoll.aws.model import Model, OperationModel
 from atoll.aws.wire import Headers
