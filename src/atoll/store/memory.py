@@ -6,67 +6,72 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from atoll.store.contract import ABSENT, Check, Conflict, Reader, Row, Tx
+from atoll.store.limits import check_key, check_limit, check_row
+from atoll.store.overlay import Changes, Key, Overlay, drive
 
 T = TypeVar("T")
-Key = tuple[bytes, bytes]
 
 
-class _View:
-    """Reads over a dict and its sorted keys."""
+class _Rows:
+    """A `Source` over a dict and its sorted keys."""
 
     def __init__(self, rows: dict[Key, bytes], order: list[Key]) -> None:
         self.rows = rows
         self.order = order
 
-    async def get(self, p: bytes, k: bytes) -> bytes | None:
+    def get(self, p: bytes, k: bytes) -> bytes | None:
         return self.rows.get((p, k))
 
-    async def get_many(self, keys: Sequence[Key]) -> list[bytes | None]:
-        return [self.rows.get(key) for key in keys]
-
-    async def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool = False) -> list[Row]:
+    def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool) -> list[Row]:
         start = bisect.bisect_left(self.order, (p, lo))
         stop = bisect.bisect_left(self.order, (p + b"\x00", b"") if hi is None else (p, hi))
-        keys = self.order[start:stop]
         if reverse:
-            keys.reverse()
-        return [(key[1], self.rows[key]) for key in keys[: max(0, limit)]]
+            keys = self.order[max(start, stop - limit) : stop][::-1]
+        else:
+            keys = self.order[start : min(stop, start + limit)]
+        return [(key[1], self.rows[key]) for key in keys]
 
-    def apply(self, key: Key, value: bytes | None) -> None:
-        present = key in self.rows
-        if value is None:
-            if present:
+    def change(self, changes: Changes) -> None:
+        for key, value in changes.items():
+            present = key in self.rows
+            if value is not None:
+                if not present:
+                    bisect.insort(self.order, key)
+                self.rows[key] = value
+            elif present:
                 del self.rows[key]
                 del self.order[bisect.bisect_left(self.order, key)]
-            return
-        if not present:
-            bisect.insort(self.order, key)
-        self.rows[key] = value
 
 
-class _MemoryTx(_View):
-    """A private copy, so that reads see the transaction's own puts and nobody else's."""
+class _View:
+    """A Reader over rows."""
 
-    def __init__(self, base: _View) -> None:
-        super().__init__(dict(base.rows), list(base.order))
-        self.changes: dict[Key, bytes | None] = {}
+    def __init__(self, rows: _Rows) -> None:
+        self._rows = rows
 
-    def put(self, p: bytes, k: bytes, v: bytes) -> None:
-        self.changes[p, k] = v
-        self.apply((p, k), v)
+    async def get(self, p: bytes, k: bytes) -> bytes | None:
+        return self._rows.get(p, k)
 
-    def delete(self, p: bytes, k: bytes) -> None:
-        self.changes[p, k] = None
-        self.apply((p, k), None)
+    async def get_many(self, keys: Sequence[Key]) -> list[bytes | None]:
+        return [self._rows.get(p, k) for p, k in keys]
+
+    async def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool = False) -> list[Row]:
+        check_limit(limit)
+        return self._rows.scan(p, lo, hi, max(0, limit), reverse=reverse)
 
 
 class MemoryStore(_View):
     def __init__(self) -> None:
-        super().__init__({}, [])
+        super().__init__(_Rows({}, []))
+
+    @property
+    def rows(self) -> dict[Key, bytes]:
+        """All of them, for tests to look at."""
+        return self._rows.rows
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Reader]:
-        yield _View(dict(self.rows), list(self.order))
+        yield _View(_Rows(dict(self._rows.rows), list(self._rows.order)))
 
     async def write(
         self,
@@ -74,21 +79,23 @@ class MemoryStore(_View):
         deletes: Sequence[Key] = (),
         checks: Sequence[Check] = (),
     ) -> None:
-        for p, k, expected in checks:
-            found = self.rows.get((p, k))
-            if found is not None if expected is ABSENT else found != expected:
-                raise Conflict(f"a row of {p!r} is not as expected")
+        changes: Changes = {}
         for p, k in deletes:
-            self.apply((p, k), None)
+            check_key(p, k)
+            changes[p, k] = None
         for p, k, v in puts:
-            self.apply((p, k), v)
+            check_row(p, k, v)
+            changes[p, k] = v
+        for p, k, expected in checks:
+            if self._rows.get(p, k) != (None if expected is ABSENT else expected):
+                raise Conflict(f"a row of {p!r} is not as expected")
+        self._rows.change(changes)
 
     async def run(self, fn: Callable[[Tx], Awaitable[T]]) -> T:
         # fn awaits nothing but its Tx, and these reads never suspend: nobody can come between.
-        tx = _MemoryTx(self)
-        result = await fn(tx)
-        for key, value in tx.changes.items():
-            self.apply(key, value)
+        overlay = Overlay(self._rows)
+        result = drive(fn(overlay))
+        self._rows.change(overlay.changes)
         return result
 
     async def close(self) -> None:
