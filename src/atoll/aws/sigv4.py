@@ -134,7 +134,9 @@ def parse(wire: WireRequest, service: str) -> Signature | None:
 
 def _split_signature(authorization: str) -> tuple[str, str]:
     """What is the same in all of a client's requests, and what is new in each."""
-    head, _, signature = authorization.rpartition("Signature=")
+    head, found, signature = authorization.rpartition("Signature=")
+    if not found:
+        return authorization, ""
     if "," not in signature:
         return head, signature.rstrip()
     signature, _, rest = signature.partition(",")  # Not in its usual place, the last.
