@@ -13,14 +13,6 @@ ACCOUNT = "111122223333"
 NOW = 1_790_000_000.0
 
 
-class FixedClock:
-    def now(self) -> float:
-        return NOW
-
-    def monotonic(self) -> float:
-        return 0.0
-
-
 class IamCloud:
     def __init__(self) -> None:
         self.store = MemoryStore()
@@ -35,9 +27,7 @@ class IamCloud:
         self.root = self.account(ACCOUNT)
 
     def account(self, account_id: str) -> Identity:
-        made = asyncio.run(
-            accounts.create_account(self.store, f"account {account_id}", account_id=account_id, clock=FixedClock())
-        )
+        made = asyncio.run(accounts.create_account(self.store, f"account {account_id}", account_id=account_id))
         return self.identity(made.access_key_id)
 
     def identity(self, access_key_id: str) -> Identity:

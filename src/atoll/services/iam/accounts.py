@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from atoll.aws.errors import AwsError
 from atoll.base import ids
-from atoll.base.clock import Clock, SystemClock
+from atoll.base.clock import SystemClock
 from atoll.operation import Call, Reply, Request
 from atoll.services.iam import records
 from atoll.services.iam.pages import page_of
@@ -36,14 +36,13 @@ async def create_account(
     account_id: str | None = None,
     access_key_id: str | None = None,
     secret_access_key: str | None = None,
-    clock: Clock | None = None,
 ) -> Account:
     """Raises AwsError EntityAlreadyExists when the account or the key is there already."""
     number = account_id or _new_account_id()
     assert re.fullmatch(r"\d{12}", number), "an account id has twelve digits"
     key_id = access_key_id or new_access_key_id()
     secret = secret_access_key or ids.new_secret(SECRET_LENGTH)
-    now = (clock or SystemClock()).now()
+    now = SystemClock().now()
     canonical_id = hashlib.sha256(number.encode()).hexdigest()
     account = records.Account(number, canonical_id, name, now)
     root = records.AccessKey(key_id, secret, number, f"arn:aws:iam::{number}:root", number, "", now)

@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 from atoll.aws.errors import AwsError
 from atoll.aws.policy import Verdict, compile_policy
 from atoll.aws.policy_patterns import Lookup
+from atoll.facts import Facts, Principal
 from atoll.operation import Call, Identity, Permission
 from atoll.services.iam import aws_managed, records
-from atoll.services.iam.facts import Facts
-from atoll.services.iam.records import Entity, Role, User
+from atoll.services.iam.records import Role, User
 from atoll.services.iam.service import EntityPermission
 from atoll.store import Reader
+
+OWN = "identity-based policy"
 
 
 class Layer(NamedTuple):
@@ -33,7 +35,7 @@ class Standing(NamedTuple):
     """All that binds a caller. The first layer is its own policies, the others bound it."""
 
     layers: list[Layer]
-    entity: Entity | None
+    principal: Principal
 
 
 class Authoriser:
@@ -44,7 +46,10 @@ class Authoriser:
         identity = call.identity
         if identity.kind == "service" or not permissions:
             return
-        if identity.kind == "root" and "policies" not in identity.session:
+        if identity.session.get("temporary") and call.service.name == "iam":
+            # GetSessionToken's and GetFederationToken's keys: IAM knows them only with MFA.
+            raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid", 403)
+        if identity.kind == "root":
             return
         if identity.kind == "anonymous":
             if not all(permission.granted for permission in permissions):
@@ -53,7 +58,7 @@ class Authoriser:
         standing = await standing_of(self._store, identity)
         for permission in permissions:
             resource, tags = await self._resource(call, permission)
-            facts = Facts(call, permission, standing.entity, tags)
+            facts = Facts(call, standing.principal, permission.context, tags)
             _judge(call, permission, resource, standing.layers, facts)
 
     async def _resource(self, call: Call, permission: Permission) -> tuple[str, Mapping[str, str]]:
@@ -65,7 +70,9 @@ class Authoriser:
         if row is None:
             return permission.resource, {}
         entity: Any = _DECODERS[permission.kind](row)
-        return entity.arn, entity.tags if permission.kind != "group" else {}
+        return entity.arn, {
+            f"{service}:ResourceTag/{key}": value for key, value in entity.tags.items() for service in ("aws", "iam")
+        }
 
 
 _SHELVES = {
@@ -86,16 +93,17 @@ _DECODERS = {
 
 async def standing_of(store: Reader, identity: Identity) -> Standing:
     session = [Layer("session policy", list(identity.session["policies"]))] if "policies" in identity.session else []
-    if identity.session.get("issuer") == "root" or identity.kind == "root":
-        return Standing([Layer("identity-based policy", [aws_managed.ADMINISTRATOR]), *session], None)
+    if identity.session.get("issuer") == "root":
+        return Standing([Layer(OWN, [aws_managed.ADMINISTRATOR]), *session], Principal(identity.arn))
     entity = await _entity(store, identity)
     if entity is None:
-        return Standing([Layer("identity-based policy", []), *session], None)
+        return Standing([Layer(OWN, []), *session], Principal(identity.arn))
     own, boundary = await _documents(store, entity)
-    layers = [Layer("identity-based policy", own)]
+    layers = [Layer(OWN, own)]
     if entity.boundary:
         layers.append(Layer("permissions boundary", boundary))
-    return Standing(layers + session, entity)
+    arn = entity.arn if identity.kind == "assumed-role" else identity.arn
+    return Standing(layers + session, Principal(arn, entity.tags))
 
 
 async def _entity(store: Reader, identity: Identity) -> User | Role | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from atoll.facts import request_tags
 from atoll.operation import Call, Permission, Request, Service
 
 # Operations that name no entity, by what they list.
@@ -103,9 +104,7 @@ def _context(request: Mapping[str, Any]) -> dict[str, Any]:
         context["iam:PolicyARN"] = request["PolicyArn"]
     if "PermissionsBoundary" in request:
         context["iam:PermissionsBoundary"] = request["PermissionsBoundary"]
-    if "Tags" in request:
-        context |= {f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in request["Tags"]}
-        context["aws:TagKeys"] = [tag["Key"] for tag in request["Tags"]]
+    context |= request_tags(request.get("Tags", []))
     if "TagKeys" in request:
         context["aws:TagKeys"] = request["TagKeys"]
     return context
