@@ -49,7 +49,7 @@ class Credential:
     secret_key: str
     identity: Identity
     session_token: str = ""  # Temporary keys are only good together with it.
-    expires_at: float = 0.0  # Unix seconds; 0 is never.
+    expires: float = 0.0  # Unix seconds; 0 is never.
 
 
 @dataclass(frozen=True, slots=True)
