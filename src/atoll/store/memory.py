@@ -25,11 +25,9 @@ class _Rows:
     def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool) -> list[Row]:
         start = bisect.bisect_left(self.order, (p, lo))
         stop = bisect.bisect_left(self.order, (p + b"\x00", b"") if hi is None else (p, hi))
-        if reverse:
-            keys = self.order[max(start, stop - limit) : stop][::-1]
-        else:
-            keys = self.order[start : min(stop, start + limit)]
-        return [(key[1], self.rows[key]) for key in keys]
+        first = max(start, stop - limit) if reverse else start
+        keys = self.order[first : min(stop, first + limit)]
+        return [(key[1], self.rows[key]) for key in (reversed(keys) if reverse else keys)]
 
     def change(self, changes: Changes) -> None:
         for key, value in changes.items():
