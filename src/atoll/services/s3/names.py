@@ -39,8 +39,8 @@ def check_key(key: str) -> None:
 
 @lru_cache(maxsize=1024)
 def canonical_id(account: str) -> str:
-    """S3's own name for an account, as owners are listed: 64 hexadecimal digits, always the same for one account."""
-    return hashlib.sha256(f"atoll s3 canonical id {account}".encode()).hexdigest()
+    """S3's own name for an account, as owners are listed and IAM's accounts know it: 64 hexadecimal digits."""
+    return hashlib.sha256(account.encode()).hexdigest()
 
 
 def owner(account: str) -> dict[str, str]:
