@@ -36,7 +36,7 @@ class Stored:
     checksum_algorithm: str
     checksum: str  # base64
     checksum_type: str
-    crc64: int  # of inline bytes; blobs carry their own
+    crc64: int
 
 
 async def ingest(call: Call, request: Mapping[str, Any], limit: int = UPLOAD_BYTES_MAX, keep: str = "") -> Stored:
@@ -160,7 +160,7 @@ class Intake:
         self._filled = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._lane: _Md5Lane | None = None
-        self._sums = {name: checksums.new(name) for name in {keep, said.algorithm} - {""}}
+        self._sums = {name: checksums.new(name) for name in {keep, said.algorithm, checksums.CRC64NVME} - {""}}
         self._writer: BlobWriter | None = None
         self._closed = False
 
@@ -219,7 +219,7 @@ class Intake:
             checksum_algorithm=self._keep,
             checksum=checksums.encode(sums[self._keep]),
             checksum_type=integrity.FULL_OBJECT,
-            crc64=0,
+            crc64=int.from_bytes(sums[checksums.CRC64NVME], "big"),
         )
 
     def abort(self) -> None:

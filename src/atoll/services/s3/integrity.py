@@ -1,6 +1,6 @@
 """What an upload says about its own bytes, and whether they keep it: Content-MD5, x-amz-checksum-*, trailers. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,36 @@ def find_algorithm(name: str) -> Algorithm:
             f"[{', '.join(ALGORITHMS)}]",
         )
     return algorithm
+
+
+def multipart_kind(algorithm_name: str | None, type_name: str | None) -> tuple[str, str]:
+    """Algorithm and type of an upload as CreateMultipartUpload names them; both empty when it names none."""
+    if algorithm_name is None:
+        if type_name is not None:
+            raise AwsError(
+                "InvalidRequest",
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )
+        return "", ""
+    algorithm = find_algorithm(algorithm_name)
+    if type_name is None:
+        return algorithm.name, algorithm.types[0]
+    if type_name not in {FULL_OBJECT, COMPOSITE}:
+        raise AwsError("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+    if type_name not in algorithm.types:
+        raise AwsError(
+            "InvalidRequest",
+            f"The {type_name} checksum type cannot be used with the {algorithm.name.lower()} checksum algorithm.",
+        )
+    return algorithm.name, type_name
+
+
+def whole_checksum(algorithm: str, kind: str, parts: Sequence[tuple[bytes, int]]) -> str:
+    """Of a multipart object, from each part's digest and length."""
+    if kind == FULL_OBJECT:
+        return checksums.encode(checksums.combine_all(algorithm, parts))
+    digest = checksums.composite(algorithm, (digest for digest, _ in parts))
+    return f"{checksums.encode(digest)}-{len(parts)}"
 
 
 def checked_value(algorithm: Algorithm, value: str, place: str = "header") -> str:

@@ -1,13 +1,16 @@
 """Which version a request means, by Key and VersionId; and what to say when there is none to work on."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Permission, Reply
 from atoll.services.s3 import buckets, conditions, names, versions
 from atoll.services.s3.records import Bucket, Version
+
+T = TypeVar("T")
+_ABSENT_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,21 @@ async def find(call: Call, request: Mapping[str, Any]) -> Meant:
         else versions.find(call.tx, bucket, key, version_id)
     )
     if found is None or found[1].delete_marker:
-        # Who may not list a bucket may not learn which keys it lacks either.
-        await call.authorise(Permission("s3:ListBucket", names.bucket_arn(bucket.name)))
         raise _absent(call, request, found[1] if found else None)
     return Meant(bucket, key, *found)
+
+
+async def veiled(call: Call, request: Mapping[str, Any], work: Awaitable[T]) -> T:
+    """Awaits what uses `find`: who may not list a bucket may not learn which keys it lacks either.
+
+    Permissions are rows of another service, so they are asked for outside the transaction.
+    """
+    try:
+        return await work
+    except AwsError as error:
+        if error.code in _ABSENT_CODES:
+            await call.authorise(Permission("s3:ListBucket", names.bucket_arn(request["Bucket"])))
+        raise
 
 
 def _absent(call: Call, request: Mapping[str, Any], marker: Version | None) -> AwsError:

@@ -185,7 +185,7 @@ async def _look_up(call: Call, request: Request, *, with_bytes: bool) -> Found:
             return meant, None
         return meant, await call.tx.get(meant.bucket.shelf("d"), version_key(meant.key, meant.order))
 
-    meant, inline = await call.read(look)
+    meant, inline = await lookup.veiled(call, request, call.read(look))
     version = meant.version
     conditions.check_read(request, version)
     if with_bytes and version.inline and inline is None:

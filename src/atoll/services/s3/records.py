@@ -99,6 +99,7 @@ class Upload(msgspec.Struct, array_like=True, omit_defaults=True):
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
     tags: list[tuple[str, str]] = []
+    initiator: str = ""  # ARN
 
 
 class Part(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -111,7 +112,8 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     checksum: str = ""
     inline: bytes = b""  # parts up to INLINE_BYTES_MAX
     pieces: list[Piece] = []
-    ref: str = ""
+    ref: str = ""  # The upload's id; of a part that is a copy, and so shares its blobs, a name of its own.
+    crc64: int = 0
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -23,22 +23,22 @@ _TEXT = re.compile(r"[\w.:/=+\-@ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u20
 Tags = list[tuple[str, str]]
 
 
-@s3.write("PutObjectTagging")
+@s3.stream("PutObjectTagging")
 async def put_object_tagging(call: Call, request: Request) -> Reply:
     refuse_unsupported("PutObjectTagging", request)
     return await _retag(call, request, checked_object_tags(request["Tagging"]["TagSet"]))
 
 
-@s3.write("DeleteObjectTagging")
+@s3.stream("DeleteObjectTagging")
 async def delete_object_tagging(call: Call, request: Request) -> Reply:
     refuse_unsupported("DeleteObjectTagging", request)
     return await _retag(call, request, [])
 
 
-@s3.read("GetObjectTagging")
+@s3.stream("GetObjectTagging")
 async def get_object_tagging(call: Call, request: Request) -> Reply:
     refuse_unsupported("GetObjectTagging", request)
-    meant = await lookup.find(call, request)
+    meant = await lookup.veiled(call, request, call.read(lambda call: lookup.find(call, request)))
     return {"TagSet": tag_set(meant.version.tags), **meant.version_member()}
 
 
@@ -88,10 +88,13 @@ def tag_set(tags: Tags) -> list[dict[str, str]]:
 
 
 async def _retag(call: Call, request: Request, tags: Tags) -> Reply:
-    meant = await lookup.find(call, request)
-    meant.version.tags = tags
-    await versions.replace(call, meant.bucket, meant.key, meant.order, meant.version)
-    return meant.version_member()
+    async def attempt(call: Call) -> Reply:
+        meant = await lookup.find(call, request)
+        meant.version.tags = tags
+        await versions.replace(call, meant.bucket, meant.key, meant.order, meant.version)
+        return meant.version_member()
+
+    return await lookup.veiled(call, request, call.write(attempt))
 
 
 async def _retag_bucket(call: Call, request: Request, tags: Tags) -> Reply:

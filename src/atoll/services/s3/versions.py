@@ -62,12 +62,18 @@ async def find(tx: Reader, bucket: Bucket, key: str, version_id: str) -> tuple[i
     return (order, version) if version.version_id == version_id else None
 
 
-async def put(call: Call, bucket: Bucket, key: str, version: Version, inline: bytes | None) -> Version:
-    """Makes `version` the current one, under an id that the bucket's versioning decides, and drops what it replaces."""
+async def put(
+    call: Call, bucket: Bucket, key: str, version: Version, inline: bytes | None, *, ref: str = ""
+) -> Version:
+    """Makes `version` the current one, under an id that the bucket's versioning decides, and drops what it replaces.
+
+    With `ref` the blobs are held already under that name (a finished upload's), which passes to the version.
+    """
     assert version.inline == (inline is not None), "inline bytes and their record disagree"
     tx: Tx = call.tx
     order = await _make_room(call, bucket, key, version)
-    if version.pieces:
+    version.ref = ref
+    if version.pieces and not ref:
         version.ref = ids.new_hex(_RANDOM_HEX)
         references.adopt(tx, _blob_ids(version), version.ref)
     row_key = version_key(key, order)
