@@ -14,6 +14,7 @@ from typing import Protocol
 from atoll.aws import chunked
 from atoll.aws.errors import AwsError
 from atoll.aws.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
+from atoll.gateway.incoming import LOOP_WRITE_BYTES_MAX
 from atoll.operation import Sink
 
 OBJECT_BYTES_MAX = 5 * 1024**4  # No decoded length may be more: 5 TiB, S3's own limit of an object.
@@ -125,8 +126,10 @@ class VerifiedBody:
 
     async def drain(self, sink: Sink) -> None:
         if self._whole is not None:
-            if self._whole:
-                await asyncio.to_thread(sink.write, memoryview(self._whole))  # A sink may block: never in the loop.
+            if len(self._whole) > LOOP_WRITE_BYTES_MAX:
+                await asyncio.to_thread(sink.write, memoryview(self._whole))  # A sink may block.
+            elif self._whole:
+                sink.write(memoryview(self._whole))
             return
         raw, rules = self._raw, self._rules
         assert not isinstance(raw, bytes)
