@@ -67,6 +67,10 @@ class MemoryStore(_View):
         """All of them, for tests to look at."""
         return self._rows.rows
 
+    @property
+    def order(self) -> list[Key]:
+        return self._rows.order
+
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Reader]:
         yield _View(_Rows(dict(self._rows.rows), list(self._rows.order)))
