@@ -9,9 +9,9 @@ import select
 import ssl
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from socket import socket
-from typing import Any
+from typing import Any, Protocol
 
 from atoll.base.clock import Clock, SystemClock
 from atoll.gateway.bulk import Buffers
@@ -24,14 +24,13 @@ BACKLOG = 4096  # The kernel's own default limit.
 CUT_SECONDS = 1.0  # For requests that were cut to end by themselves.
 
 
-@dataclass(slots=True)
-class Stopping:
-    """How a server is told to end."""
+class Stopping(Protocol):
+    """How a server is told to end (workers.WorkerControl)."""
 
-    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    draining: asyncio.Event
     """No new connections; the present ones are served to their end: a successor has taken over."""
 
-    hurried: asyncio.Event = field(default_factory=asyncio.Event)
+    hurried: asyncio.Event
     """Idle connections are closed, and requests that run have StopTimes.finish_seconds. Set after, or together with, draining."""
 
 
