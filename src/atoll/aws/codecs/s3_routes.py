@@ -31,9 +31,7 @@ class Route:
         return all(name in query and (not value or value in query[name]) for name, value in self.literals)
 
     def is_complete(self, query: Query, headers: Headers) -> bool:
-        return all(query.get(name, [""])[0] for name in self.needs_query) and all(
-            name in headers for name in self.needs_headers
-        )
+        return self.needs_query <= query.keys() and all(name in headers for name in self.needs_headers)
 
     @property
     def weight(self) -> int:
