@@ -32,6 +32,9 @@ ALIASES = b"global/iam/aliases"
 KEYS = b"global/iam/keys"
 
 AWS_POLICY_PREFIX = "arn:aws:iam::aws:policy/"
+ID_CHARACTERS = 17  # after AIDA, AROA...
+PROFILES_MAX = 1000
+MEMBERS_MAX = 5000  # as many as an account may have users
 
 
 class Account(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -84,6 +87,7 @@ class Group(Entity, array_like=True, omit_defaults=True):
 class Role(Entity, array_like=True, omit_defaults=True):
     kind: ClassVar[str] = "role"
     trust: str = ""
+    trusted: dict[str, str] = {}  # ARN of a user or role its trust names -> unique id
     description: str = ""
     session_seconds_max: int = 3600
 

@@ -33,6 +33,19 @@ def over_quota(quota: str, most: int) -> AwsError:
     return AwsError("LimitExceeded", f"Cannot exceed quota for {quota}: {most}", 409)
 
 
+def no_policy(arn: str) -> AwsError:
+    return AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+
+
+def document_characters(text: str) -> int:
+    """A policy's size as IAM counts it: white space is free."""
+    return len("".join(text.split()))
+
+
+def inline_too_large(kind: str, name: str, most: int) -> AwsError:
+    return AwsError("LimitExceeded", f"Maximum policy size of {most} bytes exceeded for {kind} {name}", 409)
+
+
 def invalid(member: str, constraint: str, value: str | None = None) -> AwsError:
     shown = f"Value '{value}'" if value is not None else "Value"
     return AwsError(

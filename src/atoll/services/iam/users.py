@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from atoll.aws.types import iam as types
 
 USERS_MAX = 5000
-ID_CHARACTERS = 17  # after AIDA, AROA...
 KEYS_PER_USER_MAX = 2
 
 
@@ -29,7 +28,7 @@ async def create_user(call: Call, request: "types.CreateUserRequest") -> Reply:
         raise rules.exists(f"User with name {name}")
     if len(await call.tx.scan(records.shelf(call.account, "users"), b"", None, USERS_MAX)) >= USERS_MAX:
         raise rules.over_quota("UsersPerAccount", USERS_MAX)
-    user = User(name, path, f"AIDA{ids.new_base32(ID_CHARACTERS)}", call.account, call.now, tags=tags)
+    user = User(name, path, f"AIDA{ids.new_base32(records.ID_CHARACTERS)}", call.account, call.now, tags=tags)
     if "PermissionsBoundary" in request:
         await boundaries.bound(call, user, request["PermissionsBoundary"])
     put(call, user)
