@@ -230,7 +230,7 @@ def _read_digests(body: bytes | BlobBody, version: Version, algorithm: str) -> D
     md5 = hashlib.md5(usedforsecurity=False)
     wanted = checksums.new(algorithm)
     known = checksums.new(version.checksum_algorithm) if version.checksum_type == integrity.FULL_OBJECT else None
-    for block in _blocks(body):
+    for block in blocks_of(body):
         md5.update(block)
         wanted.update(block)
         if known is not None:
@@ -241,7 +241,8 @@ def _read_digests(body: bytes | BlobBody, version: Version, algorithm: str) -> D
     return Digests(md5.hexdigest(), algorithm, checksums.encode(wanted.digest()))
 
 
-def _blocks(body: bytes | BlobBody) -> Iterator[bytes]:
+def blocks_of(body: bytes | BlobBody) -> Iterator[bytes]:
+    """Blocks for the disk."""
     if isinstance(body, bytes):
         yield body
         return

@@ -56,7 +56,7 @@ async def ingest(call: Call, request: Mapping[str, Any], limit: int = UPLOAD_BYT
     if len(data) > limit:
         raise too_large(len(data), limit)
     if len(data) <= INLINE_BYTES_MAX:
-        return _take_small(data, said, trailers, keep)
+        return take_small(data, said, trailers, keep)
     intake = Intake(call.blobs, said, keep, limit, len(data))
     return await asyncio.get_running_loop().run_in_executor(None, intake.take_all, data, trailers)
 
@@ -79,7 +79,8 @@ def too_large(proposed: int, limit: int) -> AwsError:
     )
 
 
-def _take_small(data: bytes, said: Declared, trailers: Mapping[str, str], keep: str) -> Stored:
+def take_small(data: bytes, said: Declared, trailers: Mapping[str, str], keep: str) -> Stored:
+    """What stays in its record."""
     md5 = hashlib.md5(data, usedforsecurity=False)
     digest = md5.digest()
     crc64 = checksums.crc64nvme(data)
@@ -200,7 +201,7 @@ class Intake:
 
     def _finish(self, trailers: Mapping[str, str]) -> Stored:
         if self._size <= INLINE_BYTES_MAX:
-            return _take_small(bytes(self._block[: self._filled]), self._said, trailers, self._keep)
+            return take_small(bytes(self._block[: self._filled]), self._said, trailers, self._keep)
         if self._filled:
             self._pass_on()
         self._end_lane()

@@ -131,8 +131,8 @@ class Question:
         if self.delimiter and raw.startswith(self.prefix):
             at = raw.find(self.delimiter, len(self.prefix))
             if at >= 0 and at + len(self.delimiter) == len(raw):
-                return max(self.lo, _behind(keys.open_text(raw)))
-        return max(self.lo, _behind(keys.pack(raw)))
+                return max(self.lo, behind(keys.open_text(raw)))
+        return max(self.lo, behind(keys.pack(raw)))
 
     def echo(self, page: "Page", **markers: str) -> Reply:
         reply: Reply = {
@@ -209,7 +209,7 @@ class Page:
         self.prefixes.append({"Prefix": self.question.shown(raw)})
         self.last = raw
         self.room -= 1
-        return _behind(keys.open_text(raw))
+        return behind(keys.open_text(raw))
 
     def entry(self, key: str, listed: Listed) -> dict[str, Any]:
         entry: dict[str, Any] = {
@@ -296,7 +296,7 @@ def _url_encoded(raw: bytes) -> str:
     return quote(raw, safe="/") if raw.translate(None, _PLAIN) else raw.decode()
 
 
-def _behind(prefix: bytes) -> bytes:
+def behind(prefix: bytes) -> bytes:
     behind = keys.after(prefix)
     assert behind is not None, "UTF-8 has no byte FF"
     return behind
