@@ -95,7 +95,10 @@ def _signed_for(request: RequestHead) -> str | None:
 
 
 class Authenticator:
-    """`dev`: keys that nobody has made are let in unchecked, as the root of DEV_ACCOUNT. Known keys are always checked."""
+    """`dev`: keys that nobody has made are let in unchecked, as the root of DEV_ACCOUNT. Known keys are always checked.
+
+    A key that has been deleted, switched off or swept away is no longer known: in dev mode it, too, is the root's.
+    """
 
     def __init__(
         self,
