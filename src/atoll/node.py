@@ -1,19 +1,25 @@
 """One node, wired: the only module that picks engines and knows every service."""
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from socket import socket
 from typing import Any
 
 from atoll.aws.errors import AwsError
-from atoll.base.clock import SystemClock
+from atoll.base.clock import Clock, SystemClock
 from atoll.base.settings import Settings, read_facts, write_facts
 from atoll.blobs.files import FileBlobs
+from atoll.blobs.sweep import DROPPED_GRACE_SECONDS, ORPHAN_GRACE_SECONDS, Sweeper
+from atoll.gateway import http
 from atoll.gateway.authentication import Authenticator
 from atoll.gateway.dispatch import Gateway
+from atoll.gateway.workers import WorkerControl
 from atoll.operation import Cloud, Credential, Service
+from atoll.reconcile import Reconciler
 from atoll.services.iam import access_keys, accounts
 from atoll.services.iam.authorise import Authoriser
 from atoll.services.iam.service import iam
@@ -57,12 +63,22 @@ async def prepare(settings: Settings) -> dict[str, Any]:
     return facts
 
 
-async def add_account(settings: Settings, name: str, **given: str | None) -> dict[str, Any]:
+async def add_account(
+    settings: Settings,
+    name: str,
+    *,
+    account_id: str | None = None,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+) -> dict[str, Any]:
     """Raises ValueError when the account or the key is there already."""
     await prepare(settings)
     async with opened(settings) as store:
         try:
-            return asdict(await accounts.create_account(store, name, **given))
+            account = await accounts.create_account(
+                store, name, account_id=account_id, access_key_id=access_key_id, secret_access_key=secret_access_key
+            )
+            return asdict(account)
         except AwsError as refusal:
             raise ValueError(refusal.message) from refusal
 
@@ -89,3 +105,33 @@ def gateway_of(settings: Settings, cloud: Cloud) -> Gateway:
 
     authenticator = Authenticator(find, cloud.now, settings.region, settings.dev)
     return Gateway(cloud, authenticator, settings.domains)
+
+
+async def serve(settings: Settings, sock: socket, control: WorkerControl) -> None:
+    """One worker, until it is told to end. It also keeps the house clean, whenever it is its turn among the workers."""
+    load_operations()
+    clock = SystemClock()
+    async with opened(settings) as store, asyncio.TaskGroup() as tasks:
+        blobs = FileBlobs(settings.data / "blobs")
+        keepers = [tasks.create_task(keeper.run()) for keeper in _reconcilers(settings, store, blobs, clock)]
+        gateway = gateway_of(settings, cloud_of(settings, store, blobs))
+        await http.serve(sock, gateway.handle, control, ready=control.ready)
+        for keeper in keepers:
+            keeper.cancel()
+
+
+def _reconcilers(settings: Settings, store: Store, blobs: FileBlobs, clock: Clock) -> list[Reconciler]:
+    grace = settings.sweep_grace_seconds
+    orphans = grace * ORPHAN_GRACE_SECONDS / DROPPED_GRACE_SECONDS
+    sweeper = Sweeper(store, blobs, clock, dropped_grace_seconds=grace, orphan_grace_seconds=orphans)
+
+    async def dropped(_: int) -> None:
+        await sweeper.sweep_dropped()
+
+    async def orphaned(_: int) -> None:
+        await sweeper.sweep_orphans()
+
+    return [
+        Reconciler("sweep-dropped", dropped, store, clock, every_seconds=max(0.1, grace / 4)),
+        Reconciler("sweep-orphans", orphaned, store, clock, every_seconds=max(0.1, orphans / 4)),
+    ]

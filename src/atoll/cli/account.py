@@ -5,7 +5,7 @@ import asyncio
 import json
 import sys
 
-from atoll import node
+import atoll.node as node
 from atoll.base.settings import Settings
 
 

@@ -18,7 +18,9 @@ def run(chosen: argparse.Namespace) -> int:
     if running is None or not _answers(running["host"], running["port"]):
         print(f"stopped   no node answers for {settings.data}")
         return 1
-    print(f"running   {endpoint(running['host'], running['port'])}  (pid {running['pid']}, {running['workers']} workers)")
+    print(
+        f"running   {endpoint(running['host'], running['port'])}  (pid {running['pid']}, {running['workers']} workers)"
+    )
     print(f"version   {running['version']}")
     print(f"since     {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(running['started']))}")
     print(f"region    {running['region']}")

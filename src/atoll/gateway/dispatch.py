@@ -14,13 +14,14 @@ from atoll.base import ids
 from atoll.gateway import addressing
 from atoll.gateway.authentication import Authenticator, service_of
 from atoll.gateway.connection import HttpRequest
-from atoll.gateway.payload import VerifiedBody
+from atoll.gateway.payload import VerifiedBody, read_raw
 from atoll.operation import Call, Cloud, HttpFacts, Service, perform
 from atoll.store import Busy, Conflict, Full, Unknown
 
 log = logging.getLogger(__name__)
 
-CONTROL_BODY_BYTES_MAX = 16 * 1024 * 1024  # Of every operation whose payload does not stream. S3's largest: 10,000 parts.
+# Of every operation whose payload does not stream. S3's largest lists 10,000 parts.
+CONTROL_BODY_BYTES_MAX = 16 * 1024 * 1024
 HEALTH_PATH = "/_atoll/health"  # Not a bucket's name, so no S3 path can mean it.
 
 
@@ -41,7 +42,7 @@ class Gateway:
         operation: str | None = None
         try:
             codec = _codec(service, http)
-            routed = self._routed(service, http)
+            routed = await self._routed(service, http)
             operation = codec.route(routed)
             reply = await self._perform(codec, operation, http, routed, request_id)
         except AwsError as error:
@@ -56,21 +57,22 @@ class Gateway:
         reply.headers.append(("Server", "Atoll"))
         return reply
 
-    def _routed(self, service: str, http: HttpRequest) -> WireRequest:
-        """The request as the codec reads it: its bucket always in the path."""
-        path = http.path
-        if service == "s3":
-            path = addressing.path_style(path, addressing.bucket_of(http.headers.get("host"), self._domains))
-        return WireRequest(http.method, path, http.query, http.headers, http.body)
+    async def _routed(self, service: str, http: HttpRequest) -> WireRequest:
+        """The request as the codec reads it: S3's bucket always in the path, any other service's body already read."""
+        if service != "s3":
+            whole = await read_raw(http.body, CONTROL_BODY_BYTES_MAX)
+            return WireRequest(http.method, http.path, http.query, http.headers, whole)
+        bucket = addressing.bucket_of(http.headers.get("host"), self._domains)
+        return WireRequest(http.method, addressing.path_style(http.path, bucket), http.query, http.headers, http.body)
 
     async def _perform(
         self, codec: Codec, operation: str, http: HttpRequest, routed: WireRequest, request_id: str
     ) -> WireReply:
         # The signature covers the request as it was sent, not as it is routed.
-        sent = WireRequest(http.method, http.path, http.query, http.headers, http.body)
+        sent = WireRequest(http.method, http.path, http.query, http.headers, routed.body)
         authenticated = await self._authenticator.authenticate(sent, codec.service)
         service = self._implemented(codec, operation)
-        body = VerifiedBody(http.body, authenticated.payload)
+        body = VerifiedBody(routed.body, authenticated.payload)
         routed.body = body if codec.body_streams(operation) else await body.read(CONTROL_BODY_BYTES_MAX)
         request = codec.decode(operation, routed)
         facts = HttpFacts(
