@@ -1,0 +1,74 @@
+"""S3 on a memory store, called without waiting: `s3("PutObject", Key="k", Body=b"")`. Bucket is "bucket" unless said."""
+
+import asyncio
+import os
+
+import pytest
+from tests.support import TestCloud
+
+from atoll.aws.errors import AwsError
+from atoll.operation import BlobBody, Identity
+from atoll.services.s3 import buckets, completion, copies, deletes, listing, multipart, objects, tagging  # noqa: F401
+from atoll.services.s3.records import BUCKETS, decode_bucket
+from atoll.services.s3.service import s3
+from atoll.store import keys
+
+OTHER = Identity("000000000002", "arn:aws:iam::000000000002:root", "000000000002", "AKIAOTHER", "root")
+ANONYMOUS = Identity("000000000001", "", "", "", "anonymous")
+BIG = os.urandom(100_000)
+
+
+class S3:
+    def __init__(self, versioning=""):
+        self.cloud = TestCloud(s3)
+        self.asked = []
+        self.denied = set()  # (action, resource)
+        self.cloud.cloud.authorise = self._authorise
+        self("CreateBucket")
+        if versioning:
+            self.set_versioning(versioning)
+
+    def __call__(self, operation, headers=None, identity=None, **request):
+        request.setdefault("Bucket", "bucket")
+        if operation == "ListBuckets":
+            del request["Bucket"]
+        return asyncio.run(self.cloud(operation, headers, identity, **request))
+
+    def refused(self, operation, **request):
+        with pytest.raises(AwsError) as caught:
+            self(operation, **request)
+        return caught.value
+
+    def code(self, operation, **request):
+        return self.refused(operation, **request).code
+
+    def set_versioning(self, status):
+        self("PutBucketVersioning", VersioningConfiguration={"Status": status})
+
+    def put(self, key, body=b"", **request):
+        return self("PutObject", Key=key, Body=body, **request)
+
+    def read(self, key, **request):
+        return self.bytes_of(self("GetObject", Key=key, **request)["Body"])
+
+    def bytes_of(self, body):
+        if not isinstance(body, BlobBody):
+            return body
+        if body.first is not None:
+            os.close(body.first)
+        if body.close is not None:
+            body.close()
+        return b"".join(self.cloud.blobs.data[s.blob_id][s.offset : s.offset + s.length] for s in body.segments)
+
+    def keys(self, **request):
+        return [entry["Key"] for entry in self("ListObjectsV2", **request)["Contents"]]
+
+    def rows(self, kind):
+        """Keys and values of one of the bucket's shelves."""
+        bucket = decode_bucket(self.cloud.store.rows[BUCKETS, keys.pack("bucket")])
+        return {k: v for (p, k), v in self.cloud.store.rows.items() if p == bucket.shelf(kind)}
+
+    async def _authorise(self, call, permissions):
+        self.asked += permissions
+        if any((permission.action, permission.resource) in self.denied for permission in permissions):
+            raise AwsError("AccessDenied", "Access Denied", 403)
