@@ -98,11 +98,9 @@ async def _commit(call: Call, request: Request, source: Source, made: tuple[Orig
 async def _stored(call: Call, upload: Upload, original: Original, span: Span) -> Stored:
     keep = upload.checksum_algorithm or integrity.DEFAULT
     version = original.version
-    body = objects.body_of(call, version, original.inline, span.start, span.length)
     if span.length > INLINE_BYTES_MAX and span.length == version.size and _digests_known(version, keep):
-        assert isinstance(body, BlobBody)
-        _let_go(body)
-        return _by_reference(body, bytes.fromhex(version.etag), _known_sums(version, keep))
+        return _by_reference(version.pieces, bytes.fromhex(version.etag), _known_sums(version, keep))
+    body = objects.body_of(call, version, original.inline, span.start, span.length)
     # A few bytes must not keep a large blob alive: they are read, and lie in the part's row.
     work = _read_small if span.length <= INLINE_BYTES_MAX else _read_digests
     return await asyncio.get_running_loop().run_in_executor(None, work, body, keep)
@@ -138,29 +136,24 @@ def _read_digests(body: bytes | BlobBody, keep: str) -> Stored:
         md5.update(block)
         for running in sums.values():
             running.update(block)
-    return _by_reference(body, md5.digest(), {keep: sums[keep].digest(), "CRC64NVME": sums["CRC64NVME"].digest()})
+    pieces = [Piece(segment.blob_id, segment.offset, segment.length) for segment in body.segments]
+    return _by_reference(pieces, md5.digest(), {keep: sums[keep].digest(), "CRC64NVME": sums["CRC64NVME"].digest()})
 
 
-def _by_reference(body: BlobBody, md5: bytes, sums: dict[str, bytes]) -> Stored:
+def _by_reference(pieces: list[Piece], md5: bytes, sums: dict[str, bytes]) -> Stored:
     """The first of `sums` is the one to keep."""
     keep = next(iter(sums))
     return Stored(
-        size=body.length,
+        size=sum(piece.length for piece in pieces),
         etag=md5.hex(),
         md5=md5,
         inline=None,
-        pieces=[Piece(segment.blob_id, segment.offset, segment.length) for segment in body.segments],
+        pieces=pieces,
         checksum_algorithm=keep,
         checksum=checksums.encode(sums[keep]),
         checksum_type=integrity.FULL_OBJECT,
         crc64=int.from_bytes(sums[checksums.CRC64NVME], "big"),
     )
-
-
-def _let_go(body: BlobBody) -> None:
-    assert body.first is None, "no descriptor is open before the body is read"
-    if body.close is not None:
-        body.close()
 
 
 def _reply(upload: Upload, original: Original, part: Part) -> Reply:
