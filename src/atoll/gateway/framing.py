@@ -188,6 +188,8 @@ def check_partial_head(data: bytes, limits: Limits) -> None:
         raise Refused(431, "the head is too long")
     newline = data.find(b"\n")
     if newline < 0:
+        if data == b"\r":
+            return  # Half of the empty line that may stand before a request.
         if not data[:1].isalpha() or (len(data) > 32 and b" " not in data[:32]):
             raise Refused(400, "not a request line")
     elif data.count(b"\n") != data.count(b"\r\n"):
