@@ -18,6 +18,8 @@ from atoll.blobs.holds import Holds
 from atoll.blobs.writer import PARTIAL_SUFFIX, FileBlobWriter
 
 ID_CHARACTERS = 32
+# Left free for the store, should it lie on the same disk: what is full must still take the rows that delete.
+RESERVE_BYTES = 64 * 1024 * 1024
 _READ_BYTES = 1024 * 1024
 _SHELVES = tuple(f"{number:02x}" for number in range(256))
 
@@ -32,8 +34,15 @@ class Found:
 
 
 class FileBlobs:
-    def __init__(self, directory: str | os.PathLike[str], clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        clock: Clock | None = None,
+        *,
+        reserve_bytes: int = RESERVE_BYTES,
+    ) -> None:
         self._root = Path(directory)
+        self._reserve_bytes = reserve_bytes
         for path in (self._root, self._root / "holds", *(self._root / shelf for shelf in _SHELVES)):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in (self._root, self._root.parent):
@@ -46,7 +55,7 @@ class FileBlobs:
 
     def new(self) -> FileBlobWriter:
         blob_id = ids.new_hex(ID_CHARACTERS)
-        return FileBlobWriter(f"{self._root}/{blob_id[:2]}", blob_id)
+        return FileBlobWriter(f"{self._root}/{blob_id[:2]}", blob_id, self._reserve_bytes)
 
     def open(self, blob_id: str) -> int:
         return os.open(self._path(blob_id), os.O_RDONLY | os.O_CLOEXEC)

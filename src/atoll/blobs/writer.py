@@ -21,9 +21,20 @@ _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
 
 
 class FileBlobWriter:
-    __slots__ = ("_blob_id", "_crc64", "_descriptor", "_directory", "_dropped", "_length", "_partial", "_written_back")
+    __slots__ = (
+        "_blob_id",
+        "_crc64",
+        "_descriptor",
+        "_directory",
+        "_dropped",
+        "_length",
+        "_partial",
+        "_reserve_bytes",
+        "_written_back",
+    )
 
-    def __init__(self, directory: str, blob_id: str) -> None:
+    def __init__(self, directory: str, blob_id: str, reserve_bytes: int) -> None:
+        self._reserve_bytes = reserve_bytes
         self._directory = directory
         self._blob_id = blob_id
         self._partial = ""  # The name of a file that is not whole yet, where the filesystem can't do without.
@@ -34,7 +45,9 @@ class FileBlobWriter:
         self._descriptor = -1
         try:
             self._descriptor = self._new_file()
+            self._check_room()
         except OSError as error:
+            self.abort()
             raise _told(error) from error
 
     def _new_file(self) -> int:
@@ -50,13 +63,19 @@ class FileBlobWriter:
         assert self._descriptor >= 0, "this blob is finished or aborted"
         try:
             self._write_whole(data)
+            self._crc64 = crc64nvme(data, self._crc64)
+            self._length += memoryview(data).nbytes
+            if self._length - self._written_back >= WRITE_BACK_BYTES:
+                self._check_room()
+                self._start_write_back()
         except OSError as error:
             self.abort()
             raise _told(error) from error
-        self._crc64 = crc64nvme(data, self._crc64)
-        self._length += memoryview(data).nbytes
-        if self._length - self._written_back >= WRITE_BACK_BYTES:
-            self._start_write_back()
+
+    def _check_room(self) -> None:
+        room = os.fstatvfs(self._descriptor)
+        if room.f_bavail * room.f_frsize < self._reserve_bytes:
+            raise OSError(errno.ENOSPC, f"less than {self._reserve_bytes} bytes are left on the disk")
 
     def _write_whole(self, data: bytes | memoryview) -> None:
         left = memoryview(data).cast("B")

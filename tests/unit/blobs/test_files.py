@@ -154,6 +154,21 @@ def test_a_disk_that_takes_only_a_part_is_asked_for_the_rest(blobs: FileBlobs, m
     assert blobs.verify(blob_id) is None
 
 
+def test_the_last_of_the_disk_is_left_to_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = os.statvfs(tmp_path)
+    free = room.f_bavail * room.f_frsize
+    with pytest.raises(Full, match="left on the disk"):
+        FileBlobs(tmp_path / "never", reserve_bytes=free + (1 << 30)).new()
+    monkeypatch.setattr(writer, "WRITE_BACK_BYTES", 4)
+    blobs = FileBlobs(tmp_path / "until", reserve_bytes=1)
+    new = blobs.new()
+    new.write(b"some")
+    new._reserve_bytes = free + (1 << 30)  # As if others had filled the disk meanwhile.
+    with pytest.raises(Full, match="left on the disk"):
+        new.write(b"more")
+    assert names(blobs) == []
+
+
 def test_a_filesystem_without_nameless_files_gets_partial_ones(
     blobs: FileBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
