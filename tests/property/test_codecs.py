@@ -17,7 +17,8 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, Phase, given, settings
-from tests.property.shapes import same, values_of
+from hypothesis import strategies as st
+from tests.property.shapes import TEXT, same, values_of
 
 from atoll.aws.codec import Codec, codec_for
 from atoll.aws.errors import AwsError
@@ -186,6 +187,45 @@ def check_operation(service: str, protocol: str, name: str) -> None:
     requests()
     if name not in S3_STREAMS:
         replies()
+
+
+# An error's own members of these names are what the frame says already.
+ERROR_FRAME = {"message", "code", "status", "headers", "type", "requestid"}
+
+
+def check_error(codec: Codec, shape: Shape) -> None:
+    fields = {name: values_of(member) for name, member in shape.members.items() if name.lower() not in ERROR_FRAME}
+    fault = 500 if shape._shape_model.get("fault") else 400
+
+    @few
+    @given(st.fixed_dictionaries(fields), TEXT)
+    def errors(values: dict[str, Any], message: str) -> None:
+        wire = codec.encode_error(None, AwsError(shape.error_code, message, **values), "a-request")
+        assert wire.status == shape.metadata.get("error", {}).get(
+            "httpStatusCode", 500 if shape.metadata.get("fault") else 400
+        )
+        response = {
+            "headers": HeadersDict(dict(wire.headers)),
+            "status_code": wire.status,
+            "body": wire.body,
+            "context": {},
+        }
+        parser = create_parser(codec.protocol)
+        told = parser.parse(response, None)["Error"]
+        assert (told["Code"], told["Message"] or "") == (shape.error_code, message)
+        if codec.protocol not in ("ec2", "rest-xml"):
+            read = parser.parse(response, shape)
+            assert same({name: read.get(name) for name in values}, values), (wire, read, values)
+
+    errors()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("service", SERVICES)
+def test_botocore_reads_every_error_of_the_model(service: str) -> None:
+    for protocol in protocols_of(service):
+        for shape in service_model(service).error_shapes:
+            check_error(codec_for(service, protocol), shape)
 
 
 @pytest.mark.parametrize(("service", "protocol", "name"), SAMPLE)
