@@ -201,9 +201,7 @@ def check_error(codec: Codec, shape: Shape) -> None:
     @given(st.fixed_dictionaries(fields), TEXT)
     def errors(values: dict[str, Any], message: str) -> None:
         wire = codec.encode_error(None, AwsError(shape.error_code, message, **values), "a-request")
-        assert wire.status == shape.metadata.get("error", {}).get(
-            "httpStatusCode", 500 if shape.metadata.get("fault") else 400
-        )
+        assert wire.status == shape.metadata.get("error", {}).get("httpStatusCode", fault)
         response = {
             "headers": HeadersDict(dict(wire.headers)),
             "status_code": wire.status,

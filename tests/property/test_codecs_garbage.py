@@ -4,6 +4,7 @@ ATOLL_EXAMPLES multiplies the tries.
 """
 
 import os
+from functools import lru_cache
 from urllib.parse import quote
 
 import pytest
@@ -138,10 +139,15 @@ def swallow(service: str, protocol: str, wire: WireRequest, operation: str | Non
     assert refusal is None or 400 <= refusal.status < 500
 
 
+@lru_cache
+def model_of(service: str) -> ServiceModel:
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)
+
+
+@lru_cache
 def operations_of(service: str) -> list[str]:
-    model = ServiceModel(Loader().load_service_model(service, "service-2"), service)
     # Of S3's there is one that botocore itself refuses to write with most values.
-    return sorted(name for name in model.operation_names if name != "WriteGetObjectResponse")
+    return sorted(name for name in model_of(service).operation_names if name != "WriteGetObjectResponse")
 
 
 @pytest.mark.parametrize(("service", "protocol"), SPOKEN)
@@ -162,13 +168,12 @@ def test_no_bytes_make_a_codec_raise_anything_but_an_aws_error(service: str, pro
 
 @pytest.mark.parametrize(("service", "protocol"), SPOKEN)
 def test_a_damaged_request_makes_a_codec_raise_nothing_but_an_aws_error(service: str, protocol: str) -> None:
-    model = ServiceModel(Loader().load_service_model(service, "service-2"), service)
     serializer = create_serializer(protocol, include_validation=False)
 
     @tries
     @given(st.data())
     def damaged(data: st.DataObject) -> None:
-        operation = model.operation_model(data.draw(st.sampled_from(operations_of(service))))
+        operation = model_of(service).operation_model(data.draw(st.sampled_from(operations_of(service))))
         value = data.draw(values_of(operation.input_shape))
         wire = serializer.serialize_to_request(value, operation)
         body = wire["body"]
