@@ -103,7 +103,7 @@ def gateway_of(settings: Settings, cloud: Cloud) -> Gateway:
             return await sessions.find_credential(store, access_key_id)
         return await access_keys.find_credential(store, access_key_id)
 
-    authenticator = Authenticator(find, cloud.now, settings.region, settings.dev)
+    authenticator = Authenticator(find, cloud.now, settings.region, settings.dev, settings.domains)
     return Gateway(cloud, authenticator, settings.domains)
 
 

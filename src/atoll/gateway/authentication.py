@@ -5,14 +5,15 @@ or answers with an identity that the secret's owner alone can have, or with the 
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
 
-from atoll.aws import chunked, sigv4
-from atoll.aws.signature_errors import ServiceWording, Wording, wording_of
+from atoll.aws import chunked, presigned_v2, sigv4
+from atoll.aws.signature_errors import S3Wording, ServiceWording, Wording, wording_of
 from atoll.aws.wire import Headers, WireRequest
+from atoll.gateway.addressing import DOMAINS, bucket_of
 from atoll.gateway.payload import PayloadRules, missing_content_hash, read_raw, s3_rules
 from atoll.operation import Credential, Identity
 
@@ -106,7 +107,9 @@ class Authenticator:
         clock: Callable[[], float],
         region: str,
         dev: bool = False,  # noqa: FBT001, FBT002
+        domains: Sequence[str] = DOMAINS,
     ) -> None:
+        self._domains = domains
         self._find = find
         self._clock = clock
         self._region = region
@@ -114,6 +117,9 @@ class Authenticator:
 
     async def authenticate(self, wire: WireRequest, service: str) -> Authenticated:
         """`wire` is the request as it was sent; its body a RawBody or bytes."""
+        older = presigned_v2.parse(wire) if service == "s3" else None
+        if older is not None:
+            return await self._presigned_v2(wire, older)
         signature = sigv4.parse(wire, service)
         if signature is None:
             return _unsigned(wire, service)
@@ -135,6 +141,22 @@ class Authenticator:
         sigv4.verify(signature, wire, credential.secret_key, sha256(whole).hexdigest())
         return Authenticated(credential.identity, PayloadRules(whole=whole))
 
+    async def _presigned_v2(self, wire: WireRequest, signature: presigned_v2.PresignedV2) -> Authenticated:
+        rules = s3_rules(wire.headers.lower(), wire.headers.get("x-amz-content-sha256") or sigv4.UNSIGNED_PAYLOAD)
+        if rules.content_hash in {chunked.SIGNED, chunked.SIGNED_TRAILER}:
+            raise S3Wording().unsupported("AWS4-")  # Chunks can only be signed after a request signed in their way.
+        credential = await self._find(signature.access_key_id)
+        if credential is None and self._dev:
+            return Authenticated(_dev_root(signature.access_key_id), rules)
+        if credential is None:
+            raise S3Wording().unknown_key(signature.access_key_id)
+        now = self._clock()
+        bucket = bucket_of(wire.headers.get("host"), self._domains)
+        presigned_v2.verify(signature, wire, credential.secret_key, bucket, now)
+        if credential.session_token or signature.session_token:
+            _check_token(credential, signature, now, S3Wording())
+        return Authenticated(credential.identity, rules)
+
 
 def _verified_s3(wire: WireRequest, signature: sigv4.Signature, credential: Credential) -> Authenticated:
     if signature.payload_hash is None:
@@ -147,10 +169,12 @@ def _verified_s3(wire: WireRequest, signature: sigv4.Signature, credential: Cred
     return Authenticated(credential.identity, rules)
 
 
-def _check_token(credential: Credential, signature: sigv4.Signature, now: float, wording: Wording) -> None:
+def _check_token(
+    credential: Credential, signature: "sigv4.Signature | presigned_v2.PresignedV2", now: float, wording: Wording
+) -> None:
     given = signature.session_token
     if not given:
-        raise wording.unknown_key(signature.scope.access_key_id)  # A temporary key is none without its token.
+        raise wording.unknown_key(signature.claim.access_key_id)  # A temporary key is none without its token.
     if not hmac.compare_digest(given.encode(), credential.session_token.encode()):
         raise wording.invalid_token(given)
     if credential.expires and now >= credential.expires:
@@ -167,15 +191,13 @@ def _unsigned(wire: WireRequest, service: str) -> Authenticated:
     return Authenticated(ANONYMOUS, rules)
 
 
+def _dev_root(access_key_id: str) -> Identity:
+    return Identity(DEV_ACCOUNT, f"arn:aws:iam::{DEV_ACCOUNT}:root", DEV_ACCOUNT, access_key_id, "root")
+
+
 async def _unchecked(wire: WireRequest, service: str, signature: sigv4.Signature) -> Authenticated:
     """The secret is not known, so neither request nor chunks can be verified; hashes and lengths still are."""
-    identity = Identity(
-        account=DEV_ACCOUNT,
-        arn=f"arn:aws:iam::{DEV_ACCOUNT}:root",
-        user_id=DEV_ACCOUNT,
-        access_key_id=signature.scope.access_key_id,
-        kind="root",
-    )
+    identity = _dev_root(signature.scope.access_key_id)
     if service == "s3":
         return Authenticated(identity, s3_rules(wire.headers.lower(), signature.payload_hash or sigv4.UNSIGNED_PAYLOAD))
     whole = await read_raw(wire.body, _BODY_BYTES_MAX_OF.get(service, _BODY_BYTES_MAX))
