@@ -7,7 +7,6 @@ import pytest
 from tests.unit.iam.cloud import ACCOUNT, IamCloud
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Permission
 from atoll.services.iam import access_keys, accounts
 from atoll.store.memory import MemoryStore
 
@@ -21,7 +20,7 @@ def test_a_new_account_has_a_root_key_that_may_do_everything():
     assert credential.identity.arn == f"arn:aws:iam::{ACCOUNT}:root"
     assert credential.identity.is_root
     assert made.canonical_id == hashlib.sha256(ACCOUNT.encode()).hexdigest()
-    assert IamCloud().allowed(credential.identity, Permission("s3:PutObject", "arn:aws:s3:::b/k"))
+    assert IamCloud().may(credential.identity, "s3:PutObject", "arn:aws:s3:::b/k")
 
 
 def test_account_ids_have_twelve_digits_and_keys_the_shape_of_aws():
