@@ -74,8 +74,11 @@ class _Started(Awaitable[None]):
             try:
                 try:
                     yield waiting
-                except asyncio.CancelledError as cancelled:
-                    waiting = self._coroutine.throw(cancelled)
+                except GeneratorExit:
+                    self._coroutine.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # A task throws in what its future failed with: pass it on.
+                    waiting = self._coroutine.throw(error)
                 else:
                     waiting = self._coroutine.send(None)
             except StopIteration:

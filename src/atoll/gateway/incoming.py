@@ -103,9 +103,13 @@ class RawBody:
     def feed(self, data: bytes) -> bytes | None:
         """By the connection. Answers what follows the body once it is whole, until then None. Raises Refused."""
         assert self._decoder is not None
-        before = len(self._pieces)
-        rest = self._decoder.feed(data, self._pieces)
-        self._held_bytes += sum(map(len, self._pieces[before:]))
+        out: list[bytes] = []
+        rest = self._decoder.feed(data, out)
+        # Joined, because a client may send chunks of one byte, each of which would cost an object.
+        piece = out[0] if len(out) == 1 else b"".join(out)
+        if piece:
+            self._pieces.append(piece)
+            self._held_bytes += len(piece)
         self.whole = rest is not None
         if self._link is not None and not self.whole and self._held_bytes >= self._link.queued_body_bytes:
             self._link.flow(on=False)
