@@ -77,3 +77,16 @@ def codec_for(service: str, protocol: str | None = None) -> Codec:
     chosen = protocol or model.protocols[0]
     assert chosen in model.protocols, f"{service} does not speak {chosen}"
     return Codec(model, chosen)
+
+
+def codec_of(service: str, wire: WireRequest) -> Codec:
+    """The codec for a request to a service that speaks several protocols: they are told apart by their marks."""
+    spoken = models.load(service).protocols
+    if len(spoken) > 1:
+        if "smithy-rpc-v2-cbor" in spoken and "smithy-protocol" in wire.headers:
+            return codec_for(service, "smithy-rpc-v2-cbor")
+        if "json" in spoken and "x-amz-target" in wire.headers:
+            return codec_for(service, "json")
+        if "query" in spoken:
+            return codec_for(service, "query")
+    return codec_for(service)

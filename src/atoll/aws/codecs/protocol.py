@@ -28,6 +28,22 @@ class WireProtocol(Protocol):
     def encode_error(self, error: AwsError, request_id: str) -> WireReply: ...
 
 
+# Errors every service may answer, which models leave out. From the API references' lists of common errors.
+_STATUSES = {
+    "AccessDenied": 403,
+    "AuthFailure": 401,
+    "ExpiredToken": 403,
+    "InternalFailure": 500,
+    "InvalidClientTokenId": 403,
+    "MissingAuthenticationToken": 403,
+    "NotImplemented": 501,
+    "OptInRequired": 403,
+    "ServiceUnavailable": 503,
+    "SignatureDoesNotMatch": 403,
+    "UnauthorizedOperation": 403,
+}
+
+
 class ErrorFacts(NamedTuple):
     """An error as the model knows it. `shape` None: the model does not."""
 
@@ -42,7 +58,7 @@ def facts_of(model: Model, error: AwsError) -> ErrorFacts:
     traits: Mapping[str, Any] = shape.traits.get("error", {}) if shape else {}
     code: str = traits.get("code", shape.name) if shape else error.code
     fault = bool(shape and shape.traits.get("fault"))
-    status = error.status or traits.get("httpStatusCode") or (500 if fault else 400)
+    status = error.status or traits.get("httpStatusCode") or (500 if fault else _STATUSES.get(error.code, 400))
     sender = traits.get("senderFault", status < 500)
     return ErrorFacts(code, status, sender, shape)
 

@@ -136,10 +136,8 @@ class Rest:
 
         def read_members(wire: WireRequest, values: dict[str, Any]) -> None:
             body = body_bytes(wire)
-            if body.strip():
+            if needed or body.strip():
                 values.update(read(body))
-            elif needed:
-                raise Malformed("the body is missing")
 
         return read_members
 

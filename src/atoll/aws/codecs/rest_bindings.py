@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from atoll.aws.codecs import timestamps
 from atoll.aws.codecs.scalars import Malformed, Parse, text_format, text_parser
 from atoll.aws.errors import AwsError
 from atoll.aws.model import OperationModel, Shape
@@ -211,6 +212,9 @@ class ReplyBinding:
 
 
 def _header_format(shape: Shape) -> Callable[[Any], str]:
+    if shape.type == "timestamp" and shape.wire_name == "Expires":
+        # Text is a client's own, given back as it came.
+        return lambda value: header_text(value if isinstance(value, str) else timestamps.format_http(value))
     if shape.type != "list":
         render = text_format(shape, "rfc822")
         return (lambda value: header_text(render(value))) if shape.type in ("string", "timestamp") else render

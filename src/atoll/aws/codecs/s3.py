@@ -1,6 +1,6 @@
 """S3's own ways, where they leave rest-xml's: its routes, the key in the path, root elements, errors, odd bodies."""
 
-from email.header import Header
+import base64
 from typing import Any
 
 from atoll.aws.codecs.protocol import Encode, facts_of
@@ -49,31 +49,43 @@ _ROOTS = {
     "UploadPartCopy": "CopyPartResult",
 }
 
-# Statuses of errors that the model leaves out, or gives no status.
+# Statuses of errors that the model leaves out, or gives none. From the API reference.
 _STATUSES = {
-    "AccessDenied": 403,
-    "AuthorizationHeaderMalformed": 400,
+    "AccountProblem": 403,
+    "AllAccessDisabled": 403,
     "BucketNotEmpty": 409,
     "ConditionalRequestConflict": 409,
+    "ExpiredToken": 400,
     "InternalError": 500,
     "InvalidAccessKeyId": 403,
     "InvalidBucketState": 409,
+    "InvalidPayer": 403,
     "InvalidRange": 416,
+    "InvalidSecurity": 403,
     "MethodNotAllowed": 405,
     "MissingContentLength": 411,
     "NoSuchBucketPolicy": 404,
     "NoSuchCORSConfiguration": 404,
+    "NoSuchConfiguration": 404,
     "NoSuchLifecycleConfiguration": 404,
+    "NoSuchObjectLockConfiguration": 404,
+    "NoSuchPublicAccessBlockConfiguration": 404,
     "NoSuchTagSet": 404,
     "NoSuchVersion": 404,
-    "NotImplemented": 501,
+    "NoSuchWebsiteConfiguration": 404,
     "NotModified": 304,
+    "NotSignedUp": 403,
+    "ObjectLockConfigurationNotFoundError": 404,
     "OperationAborted": 409,
+    "OwnershipControlsNotFoundError": 404,
+    "PermanentRedirect": 301,
     "PreconditionFailed": 412,
+    "ReplicationConfigurationNotFoundError": 404,
     "RequestTimeTooSkewed": 403,
-    "ServiceUnavailable": 503,
-    "SignatureDoesNotMatch": 403,
+    "RestoreAlreadyInProgress": 409,
+    "ServerSideEncryptionConfigurationNotFoundError": 404,
     "SlowDown": 503,
+    "TemporaryRedirect": 307,
 }
 
 # RFC 9110, 13.1.3: a date that is none is as good as not given.
@@ -192,8 +204,7 @@ def metadata_text(value: str) -> str:
     try:
         value.encode("latin-1")
     except UnicodeEncodeError:
-        clean = value.encode("utf-8", "replace").decode()
-        return Header(clean, "utf-8", maxlinelen=10**6).encode(linesep="", maxlinelen=10**6)
+        return f"=?UTF-8?B?{base64.b64encode(value.encode('utf-8', 'replace')).decode()}?="
     return header_text(value)
 
 

@@ -28,14 +28,12 @@ class Route:
     query_names: frozenset[str]
 
     def matches(self, query: Query) -> bool:
-        return all(name in query and (not value or value in query[name]) for name, value in self.literals)
+        return all(name in query and value in ("", *query[name]) for name, value in self.literals)
 
     def is_complete(self, query: Query, headers: Headers) -> bool:
-        return self.needs_query <= query.keys() and all(name in headers for name in self.needs_headers)
-
-    @property
-    def weight(self) -> int:
-        return len(self.needs_query) + len(self.needs_headers)
+        if not self.needs_query <= query.keys():
+            return False
+        return not self.needs_headers or all(name in headers for name in self.needs_headers)
 
 
 def level_of(bucket: str, key: str) -> str:
@@ -44,17 +42,18 @@ def level_of(bucket: str, key: str) -> str:
 
 class Routes:
     def __init__(self, model: Model) -> None:
-        self._routes: dict[tuple[str, str], list[Route]] = defaultdict(list)
+        # By method, level and sub-resource ("" where there is none).
+        self._routes: dict[tuple[str, str, str], list[Route]] = defaultdict(list)
         self._levels: dict[str, set[str]] = defaultdict(set)
         for name in model.operation_names:
             operation = model.operation(name)
             if name in ELSEWHERE or operation.deprecated:
                 continue
             level, route = _route(operation)
-            self._routes[operation.method, level].append(route)
-            for literal, value in route.literals:
-                if not value:
-                    self._levels[literal].add(level)
+            resource = next((name for name, value in route.literals if not value), "")
+            self._routes[operation.method, level, resource].append(route)
+            if resource:
+                self._levels[resource].add(level)
 
     def find(self, method: str, level: str, query: Query, headers: Headers) -> str:
         """Raises AwsError."""
@@ -63,12 +62,11 @@ class Routes:
             raise AwsError("InvalidArgument", f"Conflicting query string parameters: {', '.join(sorted(named))}")
         if "list-type" in query and query["list-type"][0] not in ("1", "2"):
             raise AwsError("InvalidArgument", "Invalid List Type specified in Query")
-        found = [route for route in self._routes.get((method, level), ()) if route.matches(query)]
-        if named:
-            found = [route for route in found if (named[0], "") in route.literals]
-            if not found:
-                raise self._misplaced(method, level, named[0])
-        chosen = _choose(found, query, headers, literal=bool(named))
+        resource = named[0] if named else ""
+        found = [route for route in self._routes.get((method, level, resource), ()) if route.matches(query)]
+        if resource and not found:
+            raise self._misplaced(method, level, resource)
+        chosen = _choose(found, query, headers, is_resource=bool(resource))
         if chosen is None:
             raise _not_allowed(method, level)
         for name in _MULTIPART:
@@ -84,15 +82,17 @@ class Routes:
         return AwsError("InvalidRequest", f"There is no such thing as the ?{name} sub-resource for a {level}")
 
 
-def _choose(found: list[Route], query: Query, headers: Headers, *, literal: bool) -> Route | None:
+def _choose(found: list[Route], query: Query, headers: Headers, *, is_resource: bool) -> Route | None:
     """The most specific: by what of the query string it spells out, then by how many of its needs are met."""
-    most = max((len(route.literals) for route in found), default=0)
-    found = [route for route in found if len(route.literals) == most]
-    complete = [route for route in found if route.is_complete(query, headers)]
-    if complete:
-        return max(complete, key=lambda route: route.weight)
-    # Decoding will say what is missing.
-    return min(found, key=lambda route: route.weight) if found and literal else None
+    best, best_weight = None, (-1, -1)
+    for route in found:
+        weight = (len(route.literals), len(route.needs_query) + len(route.needs_headers))
+        if weight > best_weight and route.is_complete(query, headers):
+            best, best_weight = route, weight
+    if best is None and is_resource:
+        # Decoding will say what is missing.
+        return found[0]
+    return best
 
 
 def _not_allowed(method: str, what: str) -> AwsError:
