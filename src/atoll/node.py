@@ -13,6 +13,7 @@ from atoll.aws.errors import AwsError
 from atoll.base.clock import Clock, SystemClock
 from atoll.base.settings import Settings, read_facts, write_facts
 from atoll.blobs.files import FileBlobs
+from atoll.blobs.scrub import scrub as scrub_blobs
 from atoll.blobs.sweep import DROPPED_GRACE_SECONDS, ORPHAN_GRACE_SECONDS, Sweeper
 from atoll.gateway import http
 from atoll.gateway.authentication import Authenticator
@@ -23,6 +24,7 @@ from atoll.reconcile import Reconciler
 from atoll.services.iam import access_keys, accounts
 from atoll.services.iam.authorise import Authoriser
 from atoll.services.iam.service import iam
+from atoll.services.s3.scrub import scrub as scrub_objects
 from atoll.services.s3.service import s3
 from atoll.services.sts import sessions
 from atoll.services.sts.service import sts
@@ -88,6 +90,16 @@ async def list_accounts(settings: Settings) -> list[dict[str, str]]:
     async with opened(settings) as store:
         found = await accounts.list_accounts(store)
     return [{"name": a.name, "account_id": a.account_id, "canonical_id": a.canonical_id} for a in found]
+
+
+async def scrub(settings: Settings, bytes_per_second: float) -> AsyncIterator[dict[str, str]]:
+    """Every blob and every row of inline bytes once. Yields each object version that can't be trusted, and why."""
+    blobs = FileBlobs(settings.data / "blobs")
+    async with opened(settings) as store:
+        found = scrub_blobs(store, blobs, SystemClock(), bytes_per_second=bytes_per_second)
+        bad_blobs = {damage.blob_id: damage.reason async for damage in found}
+        async for damaged in scrub_objects(store, bad_blobs):
+            yield asdict(damaged)
 
 
 def cloud_of(settings: Settings, store: Store, blobs: FileBlobs) -> Cloud:

@@ -5,7 +5,7 @@ import asyncio
 import json
 import sys
 
-import atoll.node as node
+from atoll import node
 from atoll.base.settings import Settings
 
 
