@@ -17,9 +17,9 @@ from atoll.operation import BlobBody, Sink
 TURN_BYTES_MAX: Final = 64 * 1024**2
 BLOCK_BYTES: Final = 1024**2
 SEND_BYTES_MAX: Final = 8 * 1024**2  # Per sendfile: the kernel stops earlier, where the socket's buffer is full.
-RECEIVE_SECONDS: Final = 1  # A client that takes longer for BLOCK_BYTES is slow.
+RECEIVE_MILLISECONDS: Final = 100  # A client that takes longer for BLOCK_BYTES is slow.
 SEND_MILLISECONDS: Final = 50
-_RECEIVE_TIMEOUT: Final = struct.pack("ll", RECEIVE_SECONDS, 0)
+_RECEIVE_TIMEOUT: Final = struct.pack("ll", 0, RECEIVE_MILLISECONDS * 1000)
 
 
 class Turn(Enum):

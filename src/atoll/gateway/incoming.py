@@ -146,10 +146,11 @@ class RawBody:
             return
         self._drained = True
         self._link.want_body()
-        if isinstance(self._decoder, SizedBody):
-            await self._receive(self._link, self._decoder, sink)
-        if not self.whole:
-            await self._through_loop(self._link, sink)
+        while not self.whole:
+            if isinstance(self._decoder, SizedBody):
+                await self._receive(self._link, self._decoder, sink)
+            if not self.whole:
+                await self._through_loop(self._link, sink)
 
     async def _receive(self, link: Link, decoder: SizedBody, sink: Sink) -> None:
         """From the socket, on threads, for as long as the client keeps up."""
@@ -176,9 +177,11 @@ class RawBody:
             raise self._failure
 
     async def _through_loop(self, link: Link, sink: Sink) -> None:
+        """Until the body is whole, or comes in fast enough for a thread again."""
         loop = asyncio.get_running_loop()
         while True:
-            if not self.whole and self._failure is None:
+            fast = self._held_bytes >= link.queued_body_bytes  # And so reading has stopped.
+            if not fast and not self.whole and self._failure is None:
                 self._wake = loop.create_future()
                 link.flow(on=True)
                 if not self._pieces:
@@ -188,7 +191,7 @@ class RawBody:
             self._pieces, self._held_bytes = [], 0
             if pieces:
                 await link.in_thread(bulk.write_pieces, sink, pieces)
-            if whole:
+            if whole or (fast and isinstance(self._decoder, SizedBody)):
                 return
             if self._failure is not None and not self._pieces:
                 raise self._failure
