@@ -33,8 +33,8 @@ class Node:
 
 
 @contextmanager
-def node(workers: int = 1, **limits: float) -> Iterator[Node]:
-    """A node of its own. It must still be alive at the end, and then stop as asked."""
+def node(workers: int = 1, *, must_end: bool = False, **limits: float) -> Iterator[Node]:
+    """A node of its own. Unless the test itself must end it, it is still alive at the end, and then stops as asked."""
     arguments = [str(workers), *(f"{name}={value}" for name, value in limits.items())]
     process = subprocess.Popen(
         [sys.executable, str(HERE / "http_node.py"), *arguments],
@@ -47,6 +47,9 @@ def node(workers: int = 1, **limits: float) -> Iterator[Node]:
         line = process.stdout.readline()
         assert line, "it did not start"
         yield Node(process, int(line))
+        if must_end:
+            assert process.poll() is not None
+            return
         assert process.poll() is None, f"it ended by itself, with {process.returncode}"
         process.terminate()
         assert process.wait(20) == 0
