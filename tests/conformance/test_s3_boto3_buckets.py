@@ -162,8 +162,8 @@ def test_making_ones_own_bucket_again_in_us_east_1_changes_nothing(s3: Any, buck
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
 
 
-def test_a_location_constraint_of_another_region_is_refused(s3: Any) -> None:
-    with refused("IllegalLocationConstraintException", 400):
+def test_a_location_constraint_that_is_no_region_is_refused(s3: Any) -> None:
+    with refused("InvalidLocationConstraint", 400, "The specified location-constraint is not valid"):
         s3.create_bucket(
             Bucket=f"t-{uuid.uuid4().hex}", CreateBucketConfiguration={"LocationConstraint": "no-such-region-1"}
         )

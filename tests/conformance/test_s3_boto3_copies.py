@@ -4,7 +4,9 @@ import os
 from typing import Any
 
 import pytest
+from tests.conformance.conftest import CloudUnderTest
 from tests.conformance.refusals import refused
+from tests.conformance.signed_http import SignedHttp
 
 FAILED = "At least one of the pre-conditions you specified did not hold"
 TO_ITSELF = (
@@ -32,10 +34,12 @@ def test_a_copy_goes_to_another_bucket(s3: Any, bucket: str, new_bucket: Any) ->
     assert s3.get_object(Bucket=other, Key="k")["Body"].read() == b"data"
 
 
-@pytest.mark.parametrize("form", ["{}/a%2Fb%20c", "/{}/a/b%20c", "{}/a/b c"])
-def test_every_spelling_of_the_source_is_understood(s3: Any, bucket: str, form: str) -> None:
+@pytest.mark.parametrize("form", ["{}/a%2Fb%20c", "/{}/a/b%20c", "{}/a/b c", "%2F{}%2Fa%2Fb%20c"])
+def test_every_spelling_of_the_source_is_understood(cloud: CloudUnderTest, s3: Any, bucket: str, form: str) -> None:
+    # boto3 would quote the header again.
     s3.put_object(Bucket=bucket, Key="a/b c", Body=b"data")
-    s3.copy_object(Bucket=bucket, Key="k", CopySource=form.format(bucket))
+    answer = SignedHttp(cloud).send("PUT", f"/{bucket}/k", **{"x-amz-copy-source": form.format(bucket)})
+    assert answer.status == 200
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"data"
 
 

@@ -156,7 +156,7 @@ def test_a_token_of_nobodys_making_is_refused(s3: Any, filled: str, token: str) 
 
 
 def test_a_negative_number_of_keys_is_refused(s3: Any, filled: str) -> None:
-    with refused("InvalidArgument", 400, ArgumentName="max-keys", ArgumentValue="-1"):
+    with refused("InvalidArgument", 400, ArgumentName="maxKeys", ArgumentValue="-1"):
         s3.list_objects_v2(Bucket=filled, MaxKeys=-1)
 
 

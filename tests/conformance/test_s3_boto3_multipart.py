@@ -222,11 +222,13 @@ def test_a_part_is_copied_from_a_range_of_an_object(s3: Any, bucket: str) -> Non
 def test_a_copied_range_outside_its_source_is_refused(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="source", Body=b"0123456789")
     upload = start(s3, bucket)
+    source = {"Bucket": bucket, "Key": "source"}
     for asked in ("bytes=0-10", "bytes=20-30"):
-        with refused("InvalidArgument", 400, "Range specified is not valid for source object of size: 10"):
-            s3.upload_part_copy(
-                **upload, PartNumber=1, CopySource={"Bucket": bucket, "Key": "source"}, CopySourceRange=asked
-            )
+        with refused("InvalidRange", 416, "The requested range is not satisfiable"):
+            s3.upload_part_copy(**upload, PartNumber=1, CopySource=source, CopySourceRange=asked)
+    for nonsense in ("bytes=3-1", "bytes=-3", "0-3", "bytes=a-b", "bytes=0-1,3-4"):
+        with refused("InvalidArgument", 400):
+            s3.upload_part_copy(**upload, PartNumber=1, CopySource=source, CopySourceRange=nonsense)
 
 
 def test_a_copied_part_survives_the_deletion_of_its_source(s3: Any, bucket: str) -> None:

@@ -48,7 +48,6 @@ def test_headers_and_metadata_come_back(s3: Any, bucket: str) -> None:
         "ContentEncoding": "gzip",
         "ContentLanguage": "de-DE, en-CA",
         "ContentType": "text/plain; charset=utf-8",
-        "WebsiteRedirectLocation": "/elsewhere",
         "Metadata": {"colour": "blue", "empty": "", "spaced": "a  b", "number-1": "1"},
     }
     s3.put_object(Bucket=bucket, Key="k", Body=b"data", Expires=datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC), **sent)

@@ -41,12 +41,16 @@ def test_an_error_to_head_has_no_body(http_client: SignedHttp, bucket: str) -> N
     assert (answer.status, answer.body) == (404, b"")
 
 
-@pytest.mark.parametrize("method", ["PATCH", "BREW", "PROPFIND"])
+@pytest.mark.parametrize("method", ["PATCH", "PROPFIND", "TRACE"])
 def test_a_method_s3_does_not_know(http_client: SignedHttp, bucket: str, method: str) -> None:
     answer = http_client.send(method, f"/{bucket}/k")
     error = told(answer)
     assert (answer.status, error["Code"]) == (405, "MethodNotAllowed")
     assert error["Message"] == "The specified method is not allowed against this resource."
+
+
+def test_a_method_nobody_knows_is_a_bad_request(http_client: SignedHttp, bucket: str) -> None:
+    assert http_client.send("BREW", f"/{bucket}/k").status == 400
 
 
 @pytest.mark.parametrize(
@@ -77,7 +81,7 @@ def test_a_bulk_delete_without_a_digest_is_refused(http_client: SignedHttp, buck
     ("query", "name", "value"),
     [
         ("max-keys=many", "max-keys", "many"),
-        ("max-keys=-1", "max-keys", "-1"),
+        ("max-keys=-1", "maxKeys", "-1"),
         ("max-keys=2147483648", "max-keys", "2147483648"),
         ("list-type=3", "list-type", "3"),
         ("encoding-type=latin", "encoding-type", "latin"),
