@@ -9,6 +9,7 @@ so every round makes progress, however many want the same row.
 
 import asyncio
 import threading
+from bisect import bisect_left, insort
 from collections.abc import Awaitable, Callable, Collection
 from queue import SimpleQueue
 from types import TracebackType
@@ -67,7 +68,7 @@ class _Batch:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._changes: Changes = {}
-        self._shelves: set[bytes] = set()
+        self._shelves: dict[bytes, list[bytes]] = {}  # By p, in order: the keys that are held back.
 
     def get(self, p: bytes, k: bytes) -> bytes | None:
         if (p, k) in self._changes:
@@ -75,8 +76,12 @@ class _Batch:
         return self._rows.get(p, k)
 
     def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool) -> list[Row]:
-        if p in self._shelves:
-            self.flush()
+        keys = self._shelves.get(p)
+        if keys:
+            # Flushed one by one, a batch's rows cost twice as much; and most scans look where nothing has changed.
+            first = bisect_left(keys, lo)
+            if first < len(keys) and (hi is None or keys[first] < hi):
+                self.flush()
         return self._rows.scan(p, lo, hi, limit, reverse=reverse)
 
     def holds(self, operation: Operation) -> bool:
@@ -98,8 +103,10 @@ class _Batch:
             operation.error = carried.error
 
     def _take(self, changes: Changes) -> None:
+        for p, k in changes:
+            if (p, k) not in self._changes:
+                insort(self._shelves.setdefault(p, []), k)
         self._changes.update(changes)
-        self._shelves.update(p for p, _ in changes)
 
     def flush(self) -> None:
         # Some errors make SQLite roll back by itself; each statement would then commit alone.

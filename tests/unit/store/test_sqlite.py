@@ -1,6 +1,8 @@
 """The SQLite store keeps the contract, and what only an engine with files, processes and threads has to keep."""
 
 import asyncio
+import errno
+import fcntl
 import itertools
 import multiprocessing
 import os
@@ -10,13 +12,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
 import pytest
 from tests.store_contract import StoreContract, everything
 
-from atoll.store import Busy, Store, Tx, sqlite_checkpoint, sqlite_commit
+from atoll.store import Busy, Full, Store, Tx, Unknown, sqlite_checkpoint, sqlite_commit
 from atoll.store import sqlite as engine
 from atoll.store.sqlite import SqliteStore
 from atoll.store.sqlite_lock import WriteLock
+from atoll.store.sqlite_rows import Rows
 
 P = b"shelf"
 _spawn = multiprocessing.get_context("spawn")
@@ -256,5 +260,108 @@ def test_what_fails_in_one_transaction_does_not_touch_its_batch(tmp_path: Path) 
         assert await store.get(P, b"count") == b"20"
         assert [k for k, _ in await store.scan(P, b"by/", b"by0", 100)] == [b"by/%02d" % n for n in range(0, 40, 2)]
         await store.close()
+
+    asyncio.run(scenario())
+
+
+def failing(error: type[apsw.Error], extended: int = 0) -> Exception:
+    made = error("as the disk says")
+    made.extendedresult = extended
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "statement", "told"),
+    [
+        (failing(apsw.FullError), "BEGIN IMMEDIATE", Full),
+        (failing(apsw.FullError), "COMMIT", Full),
+        (failing(apsw.IOError, apsw.SQLITE_IOERR_WRITE), "COMMIT", Full),
+        (failing(apsw.IOError, apsw.SQLITE_IOERR_FSYNC), "BEGIN IMMEDIATE", Full),
+        (failing(apsw.IOError, apsw.SQLITE_IOERR_FSYNC), "COMMIT", Unknown),
+        (failing(apsw.BusyError), "BEGIN IMMEDIATE", Busy),
+        (failing(apsw.LockedError), "COMMIT", Busy),
+        (failing(apsw.CorruptError), "COMMIT", apsw.CorruptError),
+    ],
+)
+def test_what_the_engine_reports_is_told_in_the_contracts_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, statement: str, told: type[Exception]
+) -> None:
+    execute = Rows.execute
+
+    def fail(rows: Rows, asked: str) -> None:
+        if asked == statement and rows is store._committer._rows:
+            raise error
+        execute(rows, asked)
+
+    async def scenario() -> None:
+        await store.write([(P, b"before", b"")])
+        with monkeypatch.context() as patch:
+            patch.setattr(Rows, "execute", fail)
+            with pytest.raises(told):
+                await store.write([(P, b"meanwhile", b"")])
+        # Nothing of it is seen, and the store goes on.
+        await store.write([(P, b"after", b"")])
+        assert [k for k, _ in await everything(store)] == [b"after", b"before"]
+        await store.close()
+
+    store = SqliteStore(tmp_path / "atoll.db")
+    asyncio.run(scenario())
+
+
+def test_a_lock_that_can_not_be_had_is_told_as_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "atoll.db")
+        with monkeypatch.context() as patch:
+            patch.setattr(fcntl, "flock", fail)
+            with pytest.raises(Busy):
+                await store.write([(P, b"a", b"")])
+        await store.write([(P, b"a", b"")])
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_bug_in_the_commit_thread_leaves_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "atoll.db")
+        await store.write([(P, b"before", b"")])
+        monkeypatch.setattr(sqlite_commit._Batch, "apply", fail)
+        results = await asyncio.gather(*(store.write([(P, b"%d" % n, b"")]) for n in range(5)), return_exceptions=True)
+        assert {type(result) for result in results} <= {Unknown, Busy}
+        with pytest.raises(RuntimeError, match="closed"):
+            await store.write([(P, b"after", b"")])
+        assert [k for k, _ in await everything(store)] == [b"before"]
+        await store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_log_that_can_not_start_again_is_not_moved_at_every_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_checkpoint, "CHECKPOINT_BYTES", 256 * 1024)
+    runs: list[int] = []
+    run = sqlite_checkpoint.Checkpointer.run
+    monkeypatch.setattr(sqlite_checkpoint.Checkpointer, "run", lambda self: (runs.append(1), run(self))[1])
+
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "atoll.db")
+        await store.write([(P, b"a", b"1")])
+        async with store.snapshot() as view:
+            await view.get(P, b"a")
+            for n in range(300):
+                await store.write([(P, b"%d" % n, bytes(4000))])
+            log_bytes = os.path.getsize(f"{tmp_path / 'atoll.db'}-wal")
+        await store.close()
+        due = log_bytes // sqlite_checkpoint.CHECKPOINT_BYTES
+        assert due > 5
+        assert 1 <= len(runs) <= due + 1
 
     asyncio.run(scenario())
