@@ -42,11 +42,11 @@ NOUNS = (
 def _register_inline(noun: Noun) -> None:
     async def put_policy(call: Call, request: Request) -> Reply:
         name = rules.check_name("policyName", request["PolicyName"], POLICY_NAME_CHARACTERS_MAX)
-        compile_policy(request["PolicyDocument"])
         entity: Entity = await noun.of(call, request)
         inline = {**entity.inline, name: request["PolicyDocument"]}
         if sum(map(rules.document_characters, inline.values())) > noun.inline_characters_max:
             raise rules.inline_too_large(noun.name.lower(), entity.name, noun.inline_characters_max)
+        compile_policy(request["PolicyDocument"])
         entity.inline = inline
         noun.put(call, entity)
         return {}

@@ -102,8 +102,9 @@ async def standing_of(store: Reader, identity: Identity) -> Standing:
     layers = [Layer(OWN, own)]
     if entity.boundary:
         layers.append(Layer("permissions boundary", boundary))
-    arn = entity.arn if identity.kind == "assumed-role" else identity.arn
-    return Standing(layers + session, Principal(arn, entity.tags))
+    if identity.kind == "federated-user":  # It has its issuer's policies, not its issuer's name and tags.
+        return Standing(layers + session, Principal(identity.arn))
+    return Standing(layers + session, Principal(entity.arn, entity.tags))
 
 
 async def _entity(store: Reader, identity: Identity) -> User | Role | None:
@@ -167,9 +168,8 @@ def _judge(call: Call, permission: Permission, resource: str, layers: list[Layer
             raise refusal(call, permission.action, resource, f"with an explicit deny in {_a(layer.name)}")
     # What a resource's policy grants a user needs no policy of the user's own, and its boundary does not narrow it;
     # a role's boundary and a session's policies do.
-    bounds = permission.granted and call.identity.kind == "user"
-    for position, (layer, verdict) in enumerate(zip(layers, verdicts, strict=True)):
-        waived = bounds or (permission.granted and position == 0)
+    for layer, verdict in zip(layers, verdicts, strict=True):
+        waived = permission.granted and (layer.name == OWN or call.identity.kind == "user")
         if verdict is Verdict.SILENT and not waived:
             reason = f"because no {layer.name} allows the {permission.action} action"
             raise refusal(call, permission.action, resource, reason)

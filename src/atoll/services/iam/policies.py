@@ -204,9 +204,10 @@ async def find(call: Call, arn: str) -> ManagedPolicy:
 
 
 def _checked(text: str) -> str:
-    compile_policy(text)
+    # Size first: compiling takes time with the length.
     if rules.document_characters(text) > DOCUMENT_CHARACTERS_MAX:
         raise rules.over_quota("PolicySize", DOCUMENT_CHARACTERS_MAX)
+    compile_policy(text)
     return text
 
 

@@ -47,7 +47,7 @@ async def assume_role(call: Call, request: "types.AssumeRoleRequest") -> Reply:
     await _authorise(call, role, request)
     seconds = _seconds(call, role, request)
     facts = _facts(call, request, tags)
-    policies = await rules.session_policies(call, request)
+    policies = await rules.session_policies(call, request, role.account)
     if policies is not None:
         facts["policies"] = policies
     identity = Identity(

@@ -73,33 +73,33 @@ def check_tags(tags: Sequence[Any]) -> dict[str, str]:
     return checked
 
 
-async def session_policies(call: Call, request: Mapping[str, Any]) -> list[str] | None:
-    """The documents a session is narrowed to; None when it is not narrowed. Managed ones as they are now."""
-    arns = [one["arn"] for one in request.get("PolicyArns", [])]
+async def session_policies(call: Call, request: Mapping[str, Any], account: str) -> list[str] | None:
+    """The documents a session in `account` is narrowed to; None when it is not narrowed. Managed ones as they are now."""
+    arns = [one.get("arn", "") for one in request.get("PolicyArns", [])]
     if len(arns) > POLICY_ARNS_MAX:
         raise invalid("policyArns", "...", f"have length less than or equal to {POLICY_ARNS_MAX}")
     if "Policy" not in request and not arns:
         return None
-    documents = [await _managed(call, arn) for arn in arns]
+    documents = [await _managed(call, arn, account) for arn in arns]
     if "Policy" in request:
         compile_policy(request["Policy"])
         documents.append(request["Policy"])
     return documents
 
 
-async def _managed(call: Call, arn: str) -> str:
-    if not arn.startswith((f"arn:aws:iam::{call.account}:policy/", "arn:aws:iam::aws:policy/")):
+async def _managed(call: Call, arn: str, account: str) -> str:
+    if not arn.startswith((f"arn:aws:iam::{account}:policy/", "arn:aws:iam::aws:policy/")):
         raise AwsError("ValidationError", f"{arn} is not a managed policy of this account.", 400)
-    policy = await call.api("iam", "GetPolicy", {"PolicyArn": arn}, as_service=True)
+    policy = await call.api("iam", "GetPolicy", {"PolicyArn": arn}, as_service=True, account=account)
     asked = {"PolicyArn": arn, "VersionId": policy["Policy"]["DefaultVersionId"]}
-    version = await call.api("iam", "GetPolicyVersion", asked, as_service=True)
+    version = await call.api("iam", "GetPolicyVersion", asked, as_service=True, account=account)
     return unquote(version["PolicyVersion"]["Document"])
 
 
 def packed_percent(request: Mapping[str, Any]) -> int | None:
     """How much of a session's room its policies and tags fill; None when it has none. Raises PackedPolicyTooLarge."""
     texts = [request["Policy"]] if "Policy" in request else []
-    texts += [one["arn"] for one in request.get("PolicyArns", [])]
+    texts += [one.get("arn", "") for one in request.get("PolicyArns", [])]
     texts += [tag["Key"] + tag["Value"] for tag in request.get("Tags", [])]
     if not texts:
         return None

@@ -42,7 +42,7 @@ async def get_federation_token(call: Call, request: "types.GetFederationTokenReq
         "temporary": True,
         "tags": rules.check_tags(request.get("Tags", [])),
         # Without a policy of its own a federated user may do nothing.
-        "policies": await rules.session_policies(call, request) or [],
+        "policies": await rules.session_policies(call, request, call.account) or [],
         "issuer": "root" if call.identity.is_root else call.identity.arn.rsplit("/", 1)[1],
         "issuer_id": call.identity.user_id,
     }
