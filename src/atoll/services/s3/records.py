@@ -8,7 +8,7 @@
     {account}/{region}/s3/n/{bucket}   pack(key)                                order, 8 bytes (of a null version made while suspended)
     {account}/{region}/s3/u/{bucket}   pack(key, upload id)                     Upload
     {account}/{region}/s3/p/{bucket}   pack(upload id) + part number (8 bytes)  Part
-    blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one)
+    blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one; see blobs.references)
     blobs/dropped                      pack(time in ms) + pack(blob id)         b""           (the sweeper looks whether it has none)
 
 `bucket` on a shelf is the bucket's random id, so a bucket made again under an old name starts empty.
@@ -31,8 +31,6 @@ ORDER_UNVERSIONED = 2**64 - 1
 NULL_VERSION = "null"
 
 BUCKETS = b"global/s3/buckets"
-BLOB_REFS = b"blobs/refs"
-BLOB_DROPPED = b"blobs/dropped"
 
 
 class Bucket(msgspec.Struct, array_like=True, omit_defaults=True):
