@@ -54,7 +54,6 @@ def code_of(operation, **members):
         ("CreateBucket", "ObjectOwnership", "ObjectWriter", "NotImplemented"),
         ("CreateBucket", "ObjectLockEnabledForBucket", True, "NotImplemented"),
         ("DeleteObject", "MFA", "serial 123456", "NotImplemented"),
-        ("DeleteObject", "BypassGovernanceRetention", True, "InvalidArgument"),
         ("DeleteObject", "IfMatchSize", 0, "NotImplemented"),
     ],
 )
@@ -69,4 +68,4 @@ def test_values_that_change_nothing_are_accepted():
     )
     refuse_unsupported("CreateBucket", {"ACL": "private", "ObjectOwnership": "BucketOwnerEnforced"})
     refuse_unsupported("CreateBucket", {"ObjectLockEnabledForBucket": False, "BucketNamespace": "global"})
-    refuse_unsupported("DeleteObject", {"BypassGovernanceRetention": False})
+    refuse_unsupported("DeleteObject", {"BypassGovernanceRetention": True})

@@ -89,7 +89,7 @@ async def _attempt(
 
 
 def _listed(request: Request) -> list[Mapping[str, Any]]:
-    """The parts the caller names, in strictly ascending order."""
+    """The parts the caller names, in ascending order. Of one number named twice in a row, the last is meant."""
     parts: list[Mapping[str, Any]] = (request.get("MultipartUpload") or {}).get("Parts") or []
     if not 1 <= len(parts) <= multipart.PARTS_MAX or not all({"PartNumber", "ETag"} <= part.keys() for part in parts):
         raise AwsError(
@@ -97,19 +97,22 @@ def _listed(request: Request) -> list[Mapping[str, Any]]:
             "The XML you provided was not well-formed or did not validate against our published schema",
             400,
         )
+    listed: dict[int, Mapping[str, Any]] = {}
     previous = 0
     for part in parts:
         if any(member.startswith("Checksum") and member not in integrity.MEMBERS for member in part):
             raise not_implemented()
-        if part["PartNumber"] <= previous and previous:
+        number = multipart.checked_part_number(part["PartNumber"])
+        if number < previous:
             raise AwsError(
                 "InvalidPartOrder",
                 "The list of parts was not in ascending order. Parts must be ordered by part number.",
                 400,
                 UploadId=request["UploadId"],
             )
-        previous = multipart.checked_part_number(part["PartNumber"])
-    return parts
+        listed[number] = part
+        previous = number
+    return list(listed.values())
 
 
 async def _parts(call: Call, bucket: Bucket, upload: Upload) -> dict[int, Part]:

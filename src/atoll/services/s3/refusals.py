@@ -97,14 +97,6 @@ def _unless_false(_operation: str, value: Any) -> None:
         raise not_implemented()
 
 
-def _bypass(_operation: str, value: Any) -> None:
-    if value is not False:
-        raise AwsError(
-            "InvalidArgument",
-            "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
-        )
-
-
 _READS = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "ListParts"})
 
 
@@ -137,7 +129,6 @@ RULES: dict[str, Rule] = {
     "ObjectLockEventHold": _refuse,
     "ObjectLockEventHoldDurationDays": _refuse,
     "ObjectLockEventHoldDurationYears": _refuse,
-    "BypassGovernanceRetention": _bypass,
     "ServerSideEncryption": _refuse,
     "SSEKMSKeyId": _refuse,
     "SSEKMSEncryptionContext": _refuse,
@@ -202,6 +193,8 @@ _GET = _VERSION | _CONDITIONS | _OVERRIDES | {"Range", "PartNumber", "ChecksumMo
 # OptionalObjectAttributes can only ask for RestoreStatus, which objects that were never archived do not have.
 _LISTING = _BUCKET | {"Delimiter", "EncodingType", "MaxKeys", "Prefix", "OptionalObjectAttributes"}
 _WRITE_CONDITIONS = frozenset({"IfMatch", "IfNoneMatch"})
+# Nothing is retained, as no bucket has Object Lock: there is nothing to bypass.
+_BYPASS = frozenset({"BypassGovernanceRetention"})
 
 HONOURED: dict[str, frozenset[str]] = {
     "AbortMultipartUpload": _UPLOAD,
@@ -218,9 +211,9 @@ HONOURED: dict[str, frozenset[str]] = {
     "CreateMultipartUpload": _OBJECT | _HEADERS | {"Tagging", "ChecksumAlgorithm", "ChecksumType"},
     "DeleteBucket": _BUCKET,
     "DeleteBucketTagging": _BUCKET,
-    "DeleteObject": _VERSION | {"IfMatch"},
+    "DeleteObject": _VERSION | _BYPASS | {"IfMatch"},
     "DeleteObjectTagging": _VERSION,
-    "DeleteObjects": _BUCKET | {"Delete", "ChecksumAlgorithm"},
+    "DeleteObjects": _BUCKET | _BYPASS | {"Delete", "ChecksumAlgorithm"},
     "GetBucketLocation": _BUCKET,
     "GetBucketTagging": _BUCKET,
     "GetBucketVersioning": _BUCKET,

@@ -1,4 +1,4 @@
-"""Tags of objects and buckets, and the x-amz-tagging header. Tags keep the order they were given in."""
+"""Tags of objects and buckets, and the x-amz-tagging header. Tags are a set: they are kept, and told, by their keys."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -122,7 +122,7 @@ def _checked(tags: Tags, tags_max: int, too_many: str) -> Tags:
         if key in seen:
             raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key", 400, TagKey=key)
         seen.add(key)
-    return tags
+    return sorted(tags)
 
 
 def _length(text: str) -> int:
