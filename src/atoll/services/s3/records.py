@@ -8,8 +8,10 @@
     {account}/{region}/s3/n/{bucket}   pack(key)                                order, 8 bytes (of a null version made while suspended)
     {account}/{region}/s3/u/{bucket}   pack(key, upload id)                     Upload
     {account}/{region}/s3/p/{bucket}   pack(upload id) + part number (8 bytes)  Part
-    blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one; see blobs.references)
+    blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one)
     blobs/dropped                      pack(time in ms) + pack(blob id)         b""           (the sweeper looks whether it has none)
+
+The last two are kept by blobs.references.
 
 `bucket` on a shelf is the bucket's random id, so a bucket made again under an old name starts empty.
 
