@@ -218,6 +218,22 @@ def test_account_aliases(iam: Any) -> None:
     assert iam.list_account_aliases()["AccountAliases"] == []
 
 
+def test_the_account_at_a_glance(iam: Any, new: Callable[..., str]) -> None:
+    name = new("user")
+    assert iam.get_account_summary()["SummaryMap"]["Users"] >= 1
+    pages = iam.get_paginator("get_account_authorization_details").paginate(Filter=["User"])
+    assert name in [user["UserName"] for user in pages.search("UserDetailList")]
+
+
+def test_policies_are_simulated(iam: Any, new: Callable[..., str]) -> None:
+    custom = iam.simulate_custom_policy(PolicyInputList=[S3_ALL], ActionNames=["s3:GetObject", "ec2:RunInstances"])
+    told = {one["EvalActionName"]: one["EvalDecision"] for one in custom["EvaluationResults"]}
+    assert told == {"s3:GetObject": "allowed", "ec2:RunInstances": "implicitDeny"}
+    arn = iam.get_user(UserName=new("user"))["User"]["Arn"]
+    own = iam.simulate_principal_policy(PolicySourceArn=arn, ActionNames=["s3:GetObject"])
+    assert [one["EvalDecision"] for one in own["EvaluationResults"]] == ["implicitDeny"]
+
+
 def test_what_is_not_there_is_refused_as_not_implemented(iam: Any) -> None:
     error = refusal(iam.list_saml_providers)
     assert (error.code, error.status) == ("NotImplemented", 501)

@@ -6,7 +6,7 @@ from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Cloud, HttpFacts, Identity, Permission, Service, perform
-from atoll.services.iam import access_keys, accounts, attachments, instance_profiles, policies
+from atoll.services.iam import access_keys, accounts, attachments, instance_profiles, overview, policies, simulate
 from atoll.services.iam.authorise import Authoriser
 from atoll.services.iam.service import iam
 from atoll.services.sts import roles, sessions, tokens
@@ -14,7 +14,7 @@ from atoll.services.sts.service import sts
 from atoll.store.memory import MemoryStore
 
 # Importing them has put their operations in the services' tables.
-assert all((attachments, instance_profiles, policies, roles, tokens))
+assert all((attachments, instance_profiles, overview, policies, simulate, roles, tokens))
 
 ACCOUNT = "111122223333"
 NOW = 1_790_000_000.0

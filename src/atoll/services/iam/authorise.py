@@ -17,7 +17,7 @@ from atoll.aws.policy_patterns import Lookup
 from atoll.facts import Facts, Principal
 from atoll.operation import Call, Identity, Permission
 from atoll.services.iam import aws_managed, records
-from atoll.services.iam.records import Role, User
+from atoll.services.iam.records import Entity, Role, User
 from atoll.services.iam.service import EntityPermission
 from atoll.store import Reader
 
@@ -98,7 +98,7 @@ async def standing_of(store: Reader, identity: Identity) -> Standing:
     entity = await _entity(store, identity)
     if entity is None:
         return Standing([Layer(OWN, []), *session], Principal(identity.arn))
-    own, boundary = await _documents(store, entity)
+    own, boundary = await documents_of(store, entity)
     layers = [Layer(OWN, own)]
     if entity.boundary:
         layers.append(Layer("permissions boundary", boundary))
@@ -123,7 +123,7 @@ async def _entity(store: Reader, identity: Identity) -> User | Role | None:
     return user if user is not None and user.id == unique_id else None
 
 
-async def _documents(store: Reader, entity: User | Role) -> tuple[list[str], list[str]]:
+async def documents_of(store: Reader, entity: Entity) -> tuple[list[str], list[str]]:
     """What its own policies say, and what its boundary says: two more reads at most."""
     own = list(entity.inline.values())
     attached = list(entity.attached)

@@ -11,7 +11,7 @@ from atoll.base import ids
 from atoll.operation import Call, Reply, Request
 from atoll.services.iam import aws_managed, boundaries, records, rules
 from atoll.services.iam.pages import page_of
-from atoll.services.iam.records import AWS_POLICY_PREFIX, Group, ManagedPolicy, PolicyVersion, Role, User
+from atoll.services.iam.records import AWS_POLICY_PREFIX, ManagedPolicy, PolicyVersion
 from atoll.services.iam.service import iam
 from atoll.services.iam.tags import register_tagging
 from atoll.store import keys
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 POLICIES_MAX = 1500
 VERSIONS_MAX = 5
-DOCUMENT_CHARACTERS_MAX = 6144
 NAME_CHARACTERS_MAX = 128
 DESCRIPTION_CHARACTERS_MAX = 1000
 
@@ -87,7 +86,7 @@ async def list_policies(call: Call, request: Request) -> Reply:
 @iam.write("DeletePolicy")
 async def delete_policy(call: Call, request: "types.DeletePolicyRequest") -> Reply:
     policy = await find(call, request["PolicyArn"])
-    if await _users_of(call, "attached", policy.arn) or await _users_of(call, "bounded", policy.arn):
+    if await in_use(call, policy.arn):
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
     versions = await _versions(call, policy)
     if len(versions) > 1:
@@ -179,7 +178,7 @@ async def list_entities_for_policy(call: Call, request: Request) -> Reply:
     entities = [
         entity
         for kind, name in sorted(set(found))
-        if wanted in {"", kind} and (entity := await _entity(call, kind, name)) is not None
+        if wanted in {"", kind} and (entity := await records.get_entity(call.tx, call.account, kind, name)) is not None
     ]
     prefix = request.get("PathPrefix", "/")
     inside = [entity for entity in entities if entity.path.startswith(prefix)]
@@ -203,10 +202,25 @@ async def find(call: Call, arn: str) -> ManagedPolicy:
     return policy
 
 
+async def in_use(call: Call, arn: str) -> bool:
+    return bool(await _users_of(call, "attached", arn) or await _users_of(call, "bounded", arn))
+
+
+async def detail(call: Call, policy: ManagedPolicy | str) -> dict[str, Any]:
+    """With all versions and their documents; AWS's own are given by their ARN."""
+    if isinstance(policy, str):
+        return await _describe_aws(call, policy) | {"PolicyVersionList": [_aws_version(policy, with_document=True)]}
+    versions = [_describe_version(policy, one, with_document=True) for one in await _versions(call, policy)]
+    described = await _describe(call, policy, briefly=True)
+    if policy.description:
+        described["Description"] = policy.description
+    return described | {"PolicyVersionList": versions}
+
+
 def _checked(text: str) -> str:
     # Size first: compiling takes time with the length.
-    if rules.document_characters(text) > DOCUMENT_CHARACTERS_MAX:
-        raise rules.over_quota("PolicySize", DOCUMENT_CHARACTERS_MAX)
+    if rules.document_characters(text) > records.POLICY_CHARACTERS_MAX:
+        raise rules.over_quota("PolicySize", records.POLICY_CHARACTERS_MAX)
     compile_policy(text)
     return text
 
@@ -313,17 +327,6 @@ def _wanted(policy: dict[str, Any], request: Request) -> bool:
     if usage == "PermissionsBoundary":
         return bool(policy["PermissionsBoundaryUsageCount"])
     return True
-
-
-async def _entity(call: Call, kind: str, name: str) -> User | Group | Role | None:
-    row = await call.tx.get(records.shelf(call.account, f"{kind}s"), records.name_key(name))
-    decode: dict[str, Any] = {
-        "user": records.decode_user,
-        "group": records.decode_group,
-        "role": records.decode_role,
-    }
-    found: User | Group | Role | None = decode[kind](row) if row is not None else None
-    return found
 
 
 register_tagging("Policy", find, _put, "PolicyArn")

@@ -25,7 +25,7 @@ from typing import ClassVar, TypeVar
 
 import msgspec
 
-from atoll.store import keys
+from atoll.store import Reader, keys
 
 ACCOUNTS = b"global/iam/accounts"
 ALIASES = b"global/iam/aliases"
@@ -33,6 +33,7 @@ KEYS = b"global/iam/keys"
 
 AWS_POLICY_PREFIX = "arn:aws:iam::aws:policy/"
 ID_CHARACTERS = 17  # after AIDA, AROA...
+POLICY_CHARACTERS_MAX = 6144  # of a managed policy, without white space
 PROFILES_MAX = 1000
 MEMBERS_MAX = 5000  # as many as an account may have users
 
@@ -161,6 +162,17 @@ def shelf(account: str, kind: str) -> bytes:
 
 def name_key(*names: str) -> bytes:
     return keys.pack(*(name.lower() for name in names))
+
+
+async def get_entity(reader: Reader, account: str, kind: str, name: str) -> User | Group | Role | None:
+    """kind: user, group or role."""
+    decoders: dict[str, Callable[[bytes], User | Group | Role]] = {
+        "user": decode_user,
+        "group": decode_group,
+        "role": decode_role,
+    }
+    row = await reader.get(shelf(account, f"{kind}s"), name_key(name))
+    return None if row is None else decoders[kind](row)
 
 
 def entity_place(entity: Entity) -> tuple[bytes, bytes]:

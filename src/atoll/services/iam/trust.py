@@ -15,15 +15,15 @@ from atoll.services.iam import records, rules
 from atoll.services.iam.records import Role
 from atoll.store import keys
 
-DOCUMENT_CHARACTERS_MAX = 2048
+TRUST_CHARACTERS_MAX = 2048
 
 _ENTITY_ARN = re.compile(r"arn:aws:iam::(\d{12}):(user|role)(/(?:.*/)?)([^/]+)")
 
 
 async def put_trust(call: Call, role: Role, text: str) -> None:
     """The caller puts the role's row. Raises MalformedPolicyDocument, also when a principal does not exist."""
-    if rules.document_characters(text) > DOCUMENT_CHARACTERS_MAX:
-        raise rules.over_quota("ACLSizePerRole", DOCUMENT_CHARACTERS_MAX)
+    if rules.document_characters(text) > TRUST_CHARACTERS_MAX:
+        raise rules.over_quota("ACLSizePerRole", TRUST_CHARACTERS_MAX)
     compiled = compile_policy(text, Use.TRUST)
     trusted: dict[str, str] = {}
     for statement in (*compiled.denies, *compiled.allows):
@@ -62,8 +62,5 @@ async def _unique_id(call: Call, name: str) -> str | None:
     if entity_arn is None:
         return ""
     account, kind, _, entity_name = entity_arn.groups()
-    row = await call.tx.get(records.shelf(account, f"{kind}s"), records.name_key(entity_name))
-    if row is None:
-        return None
-    entity = records.decode_user(row) if kind == "user" else records.decode_role(row)
-    return entity.id if entity.arn == name else None
+    entity = await records.get_entity(call.tx, account, kind, entity_name)
+    return entity.id if entity is not None and entity.arn == name else None
