@@ -133,6 +133,7 @@ class HttpFacts:
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
     source_ip: str = "127.0.0.1"
     secure: bool = False
+    body: bytes = b""  # As it came, where the payload does not stream: for digests of the document it is
 
 
 class Authorise(Protocol):

@@ -73,10 +73,11 @@ class Gateway:
         authenticated = await self._authenticator.authenticate(sent, codec.service)
         service = self._implemented(codec, operation)
         body = VerifiedBody(routed.body, authenticated.payload)
-        routed.body = body if codec.body_streams(operation) else await body.read(CONTROL_BODY_BYTES_MAX)
+        document = b"" if codec.body_streams(operation) else await body.read(CONTROL_BODY_BYTES_MAX)
+        routed.body = body if codec.body_streams(operation) else document
         request = codec.decode(operation, routed)
         facts = HttpFacts(
-            http.method, routed.path, http.query, http.headers.lower(), http.source_ip, secure=http.secure
+            http.method, routed.path, http.query, http.headers.lower(), http.source_ip, http.secure, document
         )
         call = Call(self._cloud, service, authenticated.identity, request_id=request_id, http=facts)
         return codec.encode(operation, await perform(call, operation, request), request_id)

@@ -87,6 +87,7 @@ def test_only_an_empty_bucket_is_deleted():
     marker = s3("DeleteObject", Key="k")["VersionId"]
     error = s3.refused("DeleteBucket")
     assert (error.code, error.status) == ("BucketNotEmpty", 409)
+    assert error.message.endswith("not empty. You must delete all versions in the bucket.")
     s3("DeleteObject", Key="k", VersionId=version_id)
     assert s3.code("DeleteBucket") == "BucketNotEmpty"
     s3("DeleteObject", Key="k", VersionId=marker)

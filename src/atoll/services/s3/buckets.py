@@ -4,7 +4,7 @@ from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs import references
 from atoll.operation import Call, Reply, Request
-from atoll.services.s3 import names
+from atoll.services.s3 import documents, names
 from atoll.services.s3.records import (
     BUCKETS,
     Bucket,
@@ -78,7 +78,9 @@ async def delete_bucket(call: Call, request: Request) -> Reply:
     async def attempt(call: Call) -> bool:
         bucket = await find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
         if await call.tx.scan(bucket.shelf("o"), b"", None, 1):
-            raise AwsError("BucketNotEmpty", "The bucket you tried to delete is not empty", 409, BucketName=bucket.name)
+            advice = ". You must delete all versions in the bucket." if bucket.versioning else ""
+            message = f"The bucket you tried to delete is not empty{advice}"
+            raise AwsError("BucketNotEmpty", message, 409, BucketName=bucket.name)
         return await _delete_uploads(call, bucket) and _delete(call, bucket)
 
     while not await call.write(attempt):
@@ -111,6 +113,7 @@ async def list_buckets(call: Call, request: Request) -> Reply:
 @s3.write("PutBucketVersioning")
 async def put_bucket_versioning(call: Call, request: Request) -> Reply:
     refuse_unsupported("PutBucketVersioning", request)
+    documents.check(call)
     wanted = request["VersioningConfiguration"]
     status = wanted.get("Status")
     if wanted.get("MFADelete") == "Enabled":

@@ -5,7 +5,7 @@ from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Permission, Reply, Request
-from atoll.services.s3 import buckets, names, objects
+from atoll.services.s3 import buckets, documents, names, objects
 from atoll.services.s3.refusals import not_implemented, refuse_unsupported
 from atoll.services.s3.service import DELETE_ACTIONS, object_permission, s3
 
@@ -18,6 +18,7 @@ Target = Mapping[str, Any]
 async def delete_objects(call: Call, request: Request) -> Reply:
     refuse_unsupported("DeleteObjects", request)
     targets = request["Delete"].get("Objects") or []
+    documents.check(call, required=True)
     _check(targets)
     # Asked before the transaction, which awaits nothing but its rows.
     denied = await _denied(call, request["Bucket"], targets)

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
-from atoll.services.s3 import buckets, lookup, versions
+from atoll.services.s3 import buckets, documents, lookup, versions
 from atoll.services.s3.records import BUCKETS, encode
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
@@ -26,6 +26,7 @@ Tags = list[tuple[str, str]]
 @s3.stream("PutObjectTagging")
 async def put_object_tagging(call: Call, request: Request) -> Reply:
     refuse_unsupported("PutObjectTagging", request)
+    documents.check(call)
     return await _retag(call, request, checked_object_tags(request["Tagging"]["TagSet"]))
 
 
@@ -45,6 +46,7 @@ async def get_object_tagging(call: Call, request: Request) -> Reply:
 @s3.write("PutBucketTagging")
 async def put_bucket_tagging(call: Call, request: Request) -> Reply:
     refuse_unsupported("PutBucketTagging", request)
+    documents.check(call)
     tags = checked_bucket_tags(request["Tagging"]["TagSet"])
     return await _retag_bucket(call, request, tags)
 
