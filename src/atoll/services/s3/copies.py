@@ -150,6 +150,7 @@ def _new_version(call: Call, request: Request, original: Version, digests: Diges
         "",
         versions.modified_at(call.now),
         size=original.size,
+        storage_class=objects.storage_class(request),
         etag=digests.etag,
         owner=call.account,
         checksum_algorithm=digests.algorithm,
@@ -212,13 +213,8 @@ async def _authorise_tags(call: Call, request: Request, source: Source, version:
 async def _digests(call: Call, request: Request, original: Original) -> Digests:
     """A copy is one part: of a multipart source, or for another checksum, the bytes are read once more."""
     version = original.version
-    algorithm = request.get("ChecksumAlgorithm") or version.checksum_algorithm or integrity.DEFAULT
-    if algorithm not in integrity.ALGORITHMS:
-        raise AwsError(
-            "InvalidRequest",
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types.",
-            400,
-        )
+    asked = request.get("ChecksumAlgorithm")
+    algorithm = integrity.find_algorithm(asked).name if asked else version.checksum_algorithm or integrity.DEFAULT
     whole = "-" not in version.etag
     if whole and algorithm == version.checksum_algorithm and version.checksum_type == integrity.FULL_OBJECT:
         return Digests(version.etag, algorithm, version.checksum)

@@ -6,6 +6,7 @@ stands for, are passed over by moving `lo`; when they fill whole batches, batche
 
 import base64
 import binascii
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -67,7 +68,7 @@ async def list_objects_v2(call: Call, request: Request) -> Reply:
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     question = Question(request)
     token, start_after = request.get("ContinuationToken"), request.get("StartAfter")
-    lo = _position(token) if token else question.after(start_after or "")
+    lo = question.after(start_after or "") if token is None else _position(token)
     page = Page(question, max(lo, question.lo), with_owner=bool(request.get("FetchOwner")))
     await page.fill(call.tx, bucket)
     reply = question.echo(page)
@@ -77,7 +78,7 @@ async def list_objects_v2(call: Call, request: Request) -> Reply:
     if start_after is not None:
         reply["StartAfter"] = question.shown(start_after.encode())
     if page.truncated:
-        reply["NextContinuationToken"] = base64.urlsafe_b64encode(page.lo).decode()
+        reply["NextContinuationToken"] = _token(page.lo)
     return reply
 
 
@@ -302,17 +303,25 @@ def behind(prefix: bytes) -> bytes:
     return behind
 
 
+def _token(position: bytes) -> str:
+    """A position, with a sum that tells it from what nobody was given."""
+    return base64.urlsafe_b64encode(zlib.crc32(position).to_bytes(4, "big") + position).decode()
+
+
 def _position(token: str) -> bytes:
     try:
-        return base64.b64decode(token, altchars=b"-_", validate=True)
+        raw = base64.b64decode(token, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise AwsError(
-            "InvalidArgument",
-            "The continuation token provided is incorrect",
-            400,
-            ArgumentName="continuation-token",
-            ArgumentValue=token,
-        ) from None
+        raw = b""
+    if len(raw) > 4 and zlib.crc32(raw[4:]).to_bytes(4, "big") == raw[:4]:
+        return raw[4:]
+    raise AwsError(
+        "InvalidArgument",
+        "The continuation token provided is incorrect",
+        400,
+        ArgumentName="continuation-token",
+        ArgumentValue=token,
+    )
 
 
 def _checked_most(most: int | None) -> int:

@@ -61,6 +61,7 @@ async def put_object(call: Call, request: Request) -> Reply:
         "",
         versions.modified_at(call.now),
         owner=call.account,
+        storage_class=storage_class(request),
         headers=metadata.given_headers(request),
         metadata=metadata.given_metadata(request),
         tags=tagging.given_tags(request),
@@ -131,6 +132,11 @@ def take_stored(version: Version, stored: Stored) -> None:
     version.inline = stored.inline is not None
     version.crc64 = stored.crc64
     version.pieces = stored.pieces
+
+
+def storage_class(request: Mapping[str, Any]) -> str:
+    asked: str = request.get("StorageClass") or ""
+    return "" if asked == "STANDARD" else asked
 
 
 def version_member(bucket: Bucket, version: Version) -> Reply:
