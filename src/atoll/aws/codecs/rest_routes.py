@@ -26,14 +26,18 @@ class Template:
     def greedy(self) -> int | None:
         return next((i for i, segment in enumerate(self.segments) if segment.endswith("+}")), None)
 
-    def match(self, raw: list[str]) -> dict[str, str] | None:
+    def match(self, path: str) -> dict[str, str] | None:
         """The labels, still encoded."""
-        wanted = list(self.segments)
-        if self.greedy is not None:
+        wanted = self.segments
+        at = self.greedy
+        if at is None:
+            raw = _split(path)
+        else:
+            # Every slash may matter to a greedy label, one at the end too.
+            raw = path[1:].split("/")
             spare = len(raw) - len(wanted)
             if spare < 0:
                 return None
-            at = self.greedy
             raw = [*raw[:at], "/".join(raw[at : at + spare + 1]), *raw[at + spare + 1 :]]
         if len(raw) != len(wanted):
             return None
@@ -82,10 +86,9 @@ class PathRoutes:
         """Raises AwsError."""
         try:
             query = parse_query(wire.query)
-            for raw in _readings(wire.path):
-                for template, name in self._templates.get(wire.method, ()):
-                    if template.match(raw) is not None and template.suits(query):
-                        return name
+            for template, name in self._templates.get(wire.method, ()):
+                if template.match(wire.path) is not None and template.suits(query):
+                    return name
         except Malformed as error:
             raise AwsError("UnknownOperationException", str(error), 404) from error
         raise AwsError("UnknownOperationException", f"No operation is at {wire.method} {wire.path[:200]}", 404)
@@ -96,16 +99,9 @@ class PathRoutes:
         template = template_of(operation.uri)
 
         def read(wire: WireRequest, values: dict[str, Any]) -> None:
-            found = next(filter(None, (template.match(raw) for raw in _readings(wire.path))), {})
+            found = template.match(wire.path) or {}
             for wire_name, text in found.items():
                 name, parse = labels[wire_name]
                 values[name] = parse(percent_decode(text))
 
         return read
-
-
-def _readings(path: str) -> list[list[str]]:
-    """A greedy label may end in a slash that matters: try the path as it stands, then without it."""
-    exact = path[1:].split("/")
-    plain = _split(path)
-    return [exact] if exact == plain else [exact, plain]
