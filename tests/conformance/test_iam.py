@@ -17,6 +17,13 @@ EC2_TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "
 
 
 S3_ALL = document(allow("s3:*"))
+NOUNS = {
+    "user": ("create_user", "delete_user", "UserName"),
+    "group": ("create_group", "delete_group", "GroupName"),
+    "role": ("create_role", "delete_role", "RoleName"),
+    "policy": ("create_policy", "delete_policy", "PolicyName"),
+    "instance_profile": ("create_instance_profile", "delete_instance_profile", "InstanceProfileName"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -36,18 +43,15 @@ def new(iam: Any, undo: ExitStack) -> Callable[..., str]:
 
     def make(noun: str, **request: Any) -> str:
         name = f"t-{uuid.uuid4().hex[:16]}"
-        member = "InstanceProfileName" if noun == "instance_profile" else f"{noun.title()}Name"
+        create, delete, member = NOUNS[noun]
         if noun == "role":
             request.setdefault("AssumeRolePolicyDocument", document(EC2_TRUST))
         if noun == "policy":
             request.setdefault("PolicyDocument", S3_ALL)
-        made = getattr(iam, f"create_{noun}")(**{member: name}, **request)
-        if noun == "policy":
-            arn = made["Policy"]["Arn"]
-            undo.callback(gone, iam.delete_policy, PolicyArn=arn)
-            return str(arn)
-        undo.callback(gone, getattr(iam, f"delete_{noun}"), **{member: name})
-        return name
+        made = getattr(iam, create)(**{member: name}, **request)
+        named = {"PolicyArn": made["Policy"]["Arn"]} if noun == "policy" else {member: name}
+        undo.callback(gone, getattr(iam, delete), **named)
+        return str(next(iter(named.values())))
 
     return make
 
@@ -105,35 +109,61 @@ def test_access_keys(iam: Any, new: Callable[..., str], cloud: CloudUnderTest, u
     assert refusal(sts.get_caller_identity).code == "InvalidClientTokenId"
 
 
-@pytest.mark.parametrize("noun", ["user", "group", "role"])
-def test_policies_of_users_groups_and_roles(iam: Any, new: Callable[..., str], noun: str) -> None:
-    who = {f"{noun.title()}Name": new(noun)}
-
-    def call(operation: str, **request: Any) -> Any:
-        return getattr(iam, operation.replace("X", noun))(**who, **request)
-
-    call("put_X_policy", PolicyName="p", PolicyDocument=S3_ALL)
-    assert call("list_X_policies")["PolicyNames"] == ["p"]
-    assert call("get_X_policy", PolicyName="p")["PolicyDocument"] == json.loads(document(allow("s3:*")))
-    call("delete_X_policy", PolicyName="p")
-    assert refusal(getattr(iam, f"get_{noun}_policy"), **who, PolicyName="p").code == "NoSuchEntity"
-    call("attach_X_policy", PolicyArn=READ_ONLY)
-    attached = [{"PolicyName": "AmazonS3ReadOnlyAccess", "PolicyArn": READ_ONLY}]
-    assert call("list_attached_X_policies")["AttachedPolicies"] == attached
-    call("detach_X_policy", PolicyArn=READ_ONLY)
-    assert call("list_attached_X_policies")["AttachedPolicies"] == []
-    malformed = refusal(getattr(iam, f"put_{noun}_policy"), **who, PolicyName="p", PolicyDocument="{}")
+@pytest.mark.parametrize(
+    ("noun", "put", "get", "listed", "delete"),
+    [
+        ("user", "put_user_policy", "get_user_policy", "list_user_policies", "delete_user_policy"),
+        ("group", "put_group_policy", "get_group_policy", "list_group_policies", "delete_group_policy"),
+        ("role", "put_role_policy", "get_role_policy", "list_role_policies", "delete_role_policy"),
+    ],
+)
+def test_inline_policies(
+    iam: Any, new: Callable[..., str], noun: str, put: str, get: str, listed: str, delete: str
+) -> None:
+    who = {NOUNS[noun][2]: new(noun)}
+    getattr(iam, put)(**who, PolicyName="p", PolicyDocument=S3_ALL)
+    assert getattr(iam, listed)(**who)["PolicyNames"] == ["p"]
+    assert getattr(iam, get)(**who, PolicyName="p")["PolicyDocument"] == json.loads(S3_ALL)
+    conflict = refusal(getattr(iam, NOUNS[noun][1]), **who)
+    assert (conflict.code, conflict.status) == ("DeleteConflict", 409)
+    getattr(iam, delete)(**who, PolicyName="p")
+    assert refusal(getattr(iam, get), **who, PolicyName="p").code == "NoSuchEntity"
+    malformed = refusal(getattr(iam, put), **who, PolicyName="p", PolicyDocument="{}")
     assert (malformed.code, malformed.status) == ("MalformedPolicyDocument", 400)
 
 
-@pytest.mark.parametrize("noun", ["user", "role"])
-def test_boundaries(iam: Any, new: Callable[..., str], noun: str) -> None:
-    who = {f"{noun.title()}Name": new(noun)}
-    getattr(iam, f"put_{noun}_permissions_boundary")(**who, PermissionsBoundary=READ_ONLY)
-    told = getattr(iam, f"get_{noun}")(**who)[noun.title()]["PermissionsBoundary"]
-    assert told["PermissionsBoundaryArn"] == READ_ONLY
-    getattr(iam, f"delete_{noun}_permissions_boundary")(**who)
-    assert "PermissionsBoundary" not in getattr(iam, f"get_{noun}")(**who)[noun.title()]
+@pytest.mark.parametrize(
+    ("noun", "attach", "listed", "detach"),
+    [
+        ("user", "attach_user_policy", "list_attached_user_policies", "detach_user_policy"),
+        ("group", "attach_group_policy", "list_attached_group_policies", "detach_group_policy"),
+        ("role", "attach_role_policy", "list_attached_role_policies", "detach_role_policy"),
+    ],
+)
+def test_attached_policies(iam: Any, new: Callable[..., str], noun: str, attach: str, listed: str, detach: str) -> None:
+    who = {NOUNS[noun][2]: new(noun)}
+    getattr(iam, attach)(**who, PolicyArn=READ_ONLY)
+    told = [{"PolicyName": "AmazonS3ReadOnlyAccess", "PolicyArn": READ_ONLY}]
+    assert getattr(iam, listed)(**who)["AttachedPolicies"] == told
+    getattr(iam, detach)(**who, PolicyArn=READ_ONLY)
+    assert getattr(iam, listed)(**who)["AttachedPolicies"] == []
+    assert refusal(getattr(iam, detach), **who, PolicyArn=READ_ONLY).code == "NoSuchEntity"
+
+
+@pytest.mark.parametrize(
+    ("noun", "put", "get", "delete"),
+    [
+        ("user", "put_user_permissions_boundary", "get_user", "delete_user_permissions_boundary"),
+        ("role", "put_role_permissions_boundary", "get_role", "delete_role_permissions_boundary"),
+    ],
+)
+def test_boundaries(iam: Any, new: Callable[..., str], noun: str, put: str, get: str, delete: str) -> None:
+    who = {NOUNS[noun][2]: new(noun)}
+    getattr(iam, put)(**who, PermissionsBoundary=READ_ONLY)
+    told = getattr(iam, get)(**who)[noun.title()]["PermissionsBoundary"]
+    assert told == {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": READ_ONLY}
+    getattr(iam, delete)(**who)
+    assert "PermissionsBoundary" not in getattr(iam, get)(**who)[noun.title()]
 
 
 def test_groups(iam: Any, new: Callable[..., str]) -> None:
