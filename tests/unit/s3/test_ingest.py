@@ -145,6 +145,8 @@ def test_a_body_above_the_limit_is_refused_whether_or_not_it_says_so():
 def test_a_body_without_a_length_is_refused():
     error = refused(MemoryBody(b"", length_known=False), "MissingContentLength")
     assert error.status == 411
+    refused(MemoryBody(b""), "MissingContentLength", headers={"host": "s3"})
+    take(MemoryBody(b""), headers={"host": "s3", "content-length": "0"})
 
 
 def test_a_body_that_breaks_off_leaves_nothing():

@@ -89,7 +89,10 @@ async def _attempt(
 
 
 def _listed(request: Request) -> list[Mapping[str, Any]]:
-    """The parts the caller names, in ascending order. Of one number named twice in a row, the last is meant."""
+    """The parts the caller names, in ascending order.
+
+    A part that was sent again may be named again, by its new ETag: the last is meant. Named twice alike, it is out of order.
+    """
     parts: list[Mapping[str, Any]] = (request.get("MultipartUpload") or {}).get("Parts") or []
     if not 1 <= len(parts) <= multipart.PARTS_MAX or not all({"PartNumber", "ETag"} <= part.keys() for part in parts):
         raise AwsError(
@@ -103,7 +106,7 @@ def _listed(request: Request) -> list[Mapping[str, Any]]:
         if any(member.startswith("Checksum") and member not in integrity.MEMBERS for member in part):
             raise not_implemented()
         number = multipart.checked_part_number(part["PartNumber"])
-        if number < previous:
+        if number < previous or (number == previous and part["ETag"] == listed[number]["ETag"]):
             raise AwsError(
                 "InvalidPartOrder",
                 "The list of parts was not in ascending order. Parts must be ordered by part number.",

@@ -23,6 +23,7 @@ from atoll.services.s3.records import INLINE_BYTES_MAX, Piece
 UPLOAD_BYTES_MAX = 5 * 1024**3  # AWS's limit on one PutObject or UploadPart.
 BLOCK_BYTES = 1024 * 1024  # Each block costs two thread switches; 64 KiB blocks cost a sixth of the speed.
 LANE_BLOCKS_MAX = 4
+_LENGTH_HEADERS = frozenset({"content-length", "transfer-encoding"})
 LANE_FROM_BYTES = 4 * BLOCK_BYTES  # Below, starting a thread costs more than it saves.
 
 
@@ -62,10 +63,10 @@ async def ingest(call: Call, request: Mapping[str, Any], limit: int = UPLOAD_BYT
 
 
 def _check_length(call: Call, body: Body, limit: int) -> None:
-    if body.length is None:
-        if "transfer-encoding" not in call.http.headers:
-            raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
-    elif body.length > limit:
+    # HTTP reads a request without any length as one without a body; S3 wants that said.
+    if not body.length and _LENGTH_HEADERS.isdisjoint(call.http.headers) and (body.length is None or call.http.headers):
+        raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
+    if body.length is not None and body.length > limit:
         raise too_large(body.length, limit)
 
 
