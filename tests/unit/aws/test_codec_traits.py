@@ -117,7 +117,7 @@ PATHS = (
     ("/things/special/", "", "GetSpecial", {}),
     ("/things/other", "", "GetOne", {"Path": "other"}),
     ("/things/a%2Fb", "", "GetOne", {"Path": "a/b"}),
-    ("/things/other", "part", "GetPart", {"Path": "other", "Rest": {"part": ""}}),
+    ("/things/other", "part&x=1", "GetPart", {"Path": "other", "Rest": {"x": "1"}}),
     ("/things/a/b%20c", "", "GetAny", {"Path": "a/b c"}),
     ("/things/a/b/", "", "GetAny", {"Path": "a/b/"}),
     ("/things/a/b/end", "", "GetEnd", {"Path": "a/b"}),

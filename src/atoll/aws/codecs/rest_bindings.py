@@ -73,6 +73,8 @@ class RequestBinding:
         self._headers: dict[str, tuple[str, Shape, Parse]] = {}
         self._prefixes: list[tuple[str, str]] = []
         self.labels: dict[str, tuple[str, Parse]] = {}
+        # The operation's own marks in the query string are no values of a map.
+        self._literals = {field.partition("=")[0] for field in operation.uri.partition("?")[2].split("&")}
         members = operation.input.members if operation.input else {}
         for name, shape in members.items():
             wire = shape.wire_name or name
@@ -130,7 +132,11 @@ class RequestBinding:
         if self._query_rest is not None:
             member, shape = self._query_rest
             many = shape.value.type == "list"
-            rest = {n: (texts if many else texts[0]) for n, texts in query.items() if n not in self._query}
+            rest = {
+                name: (texts if many else texts[0])
+                for name, texts in query.items()
+                if name not in self._query and name not in self._literals
+            }
             if rest:
                 values[member] = rest
 
