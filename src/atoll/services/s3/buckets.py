@@ -1,9 +1,11 @@
 """Buckets: making, finding, listing and deleting them, and their versioning."""
 
+from typing import TYPE_CHECKING
+
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs import references
-from atoll.operation import Call, Reply, Request
+from atoll.operation import Call, Reply
 from atoll.services.s3 import documents, names
 from atoll.services.s3.records import (
     BUCKETS,
@@ -16,6 +18,9 @@ from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.services.s3.versions import ENABLED, SUSPENDED, modified_at
 from atoll.store import keys
+
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 BUCKETS_PER_ACCOUNT_MAX = 10_000
 PARTS_PER_TRANSACTION_MAX = 1000
@@ -33,7 +38,7 @@ _REGIONS = frozenset({
 
 
 @s3.write("CreateBucket")
-async def create_bucket(call: Call, request: Request) -> Reply:
+async def create_bucket(call: Call, request: "types.CreateBucketRequest") -> "types.CreateBucketOutput":
     refuse_unsupported("CreateBucket", request)
     name = request["Bucket"]
     names.check_new_bucket(name)
@@ -61,19 +66,19 @@ async def create_bucket(call: Call, request: Request) -> Reply:
 
 
 @s3.read("HeadBucket")
-async def head_bucket(call: Call, request: Request) -> Reply:
+async def head_bucket(call: Call, request: "types.HeadBucketRequest") -> "types.HeadBucketOutput":
     bucket = await find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     return {"BucketRegion": bucket.region, "BucketArn": names.bucket_arn(bucket.name), "AccessPointAlias": False}
 
 
 @s3.read("GetBucketLocation")
-async def get_bucket_location(call: Call, request: Request) -> Reply:
+async def get_bucket_location(call: Call, request: "types.GetBucketLocationRequest") -> "types.GetBucketLocationOutput":
     bucket = await find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     return {} if bucket.region == LEGACY_REGION else {"LocationConstraint": bucket.region}
 
 
 @s3.stream("DeleteBucket")
-async def delete_bucket(call: Call, request: Request) -> Reply:
+async def delete_bucket(call: Call, request: "types.DeleteBucketRequest") -> Reply:
     # Unfinished uploads go with their bucket. Most have few parts, and all goes in one transaction; many parts take several.
     async def attempt(call: Call) -> bool:
         bucket = await find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
@@ -89,7 +94,7 @@ async def delete_bucket(call: Call, request: Request) -> Reply:
 
 
 @s3.read("ListBuckets")
-async def list_buckets(call: Call, request: Request) -> Reply:
+async def list_buckets(call: Call, request: "types.ListBucketsRequest") -> Reply:
     most = request.get("MaxBuckets", BUCKETS_PER_ACCOUNT_MAX)
     if not 1 <= most <= BUCKETS_PER_ACCOUNT_MAX:
         raise AwsError("InvalidArgument", "MaxBuckets must be between 1 and 10000", 400, ArgumentName="max-buckets")
@@ -111,7 +116,7 @@ async def list_buckets(call: Call, request: Request) -> Reply:
 
 
 @s3.write("PutBucketVersioning")
-async def put_bucket_versioning(call: Call, request: Request) -> Reply:
+async def put_bucket_versioning(call: Call, request: "types.PutBucketVersioningRequest") -> Reply:
     refuse_unsupported("PutBucketVersioning", request)
     documents.check(call)
     wanted = request["VersioningConfiguration"]
@@ -133,7 +138,9 @@ async def put_bucket_versioning(call: Call, request: Request) -> Reply:
 
 
 @s3.read("GetBucketVersioning")
-async def get_bucket_versioning(call: Call, request: Request) -> Reply:
+async def get_bucket_versioning(
+    call: Call, request: "types.GetBucketVersioningRequest"
+) -> "types.GetBucketVersioningOutput":
     bucket = await find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     return {"Status": bucket.versioning} if bucket.versioning else {}
 

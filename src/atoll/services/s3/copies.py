@@ -5,16 +5,19 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
-from atoll.operation import BlobBody, Call, Permission, Reply, Request, Segment
+from atoll.operation import BlobBody, Call, Permission, Reply, Segment
 from atoll.services.s3 import buckets, conditions, integrity, metadata, names, objects, tagging, versions
 from atoll.services.s3.records import Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 COPY_BYTES_MAX = 5 * 1024**3
 _ATTEMPTS_MAX = 5
@@ -47,7 +50,7 @@ class Digests:
 
 
 @s3.stream("CopyObject")
-async def copy_object(call: Call, request: Request) -> Reply:
+async def copy_object(call: Call, request: "types.CopyObjectRequest") -> Reply:
     refuse_unsupported("CopyObject", request)
     names.check_key(request["Key"])
     conditions.check_write_members(request)
@@ -113,7 +116,7 @@ async def find_source(call: Call, request: Mapping[str, Any], source: Source) ->
     return Original(bucket, version, inline)
 
 
-async def _read(call: Call, request: Request, source: Source) -> Original:
+async def _read(call: Call, request: Mapping[str, Any], source: Source) -> Original:
     await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     original = await find_source(call, request, source)
     if original.version.size > COPY_BYTES_MAX:
@@ -127,7 +130,7 @@ async def _read(call: Call, request: Request, source: Source) -> Original:
 
 
 async def _commit(
-    call: Call, request: Request, source: Source, read: tuple[Original, Digests]
+    call: Call, request: Mapping[str, Any], source: Source, read: tuple[Original, Digests]
 ) -> tuple[Bucket, Version] | None:
     """None when the source is no longer what was read."""
     original, digests = read
@@ -143,7 +146,7 @@ async def _commit(
     return None if bucket is None else (bucket, version)
 
 
-def _new_version(call: Call, request: Request, original: Version, digests: Digests) -> Version:
+def _new_version(call: Call, request: Mapping[str, Any], original: Version, digests: Digests) -> Version:
     replace = request.get("MetadataDirective") == "REPLACE"
     retag = request.get("TaggingDirective") == "REPLACE"
     return Version(
@@ -173,7 +176,7 @@ def _reply(bucket: Bucket, version: Version, original: Original) -> Reply:
     return reply
 
 
-def _check_directives(request: Request) -> None:
+def _check_directives(request: Mapping[str, Any]) -> None:
     for member, noun in (("MetadataDirective", "metadata"), ("TaggingDirective", "tagging")):
         if request.get(member, "COPY") not in {"COPY", "REPLACE"}:
             raise AwsError(
@@ -185,7 +188,7 @@ def _check_directives(request: Request) -> None:
             )
 
 
-def _check_changes_something(request: Request, source: Source, version: Version) -> None:
+def _check_changes_something(request: Mapping[str, Any], source: Source, version: Version) -> None:
     onto_itself = (source.bucket, source.key) == (request["Bucket"], request["Key"])
     changed = (
         request.get("MetadataDirective") == "REPLACE"
@@ -201,7 +204,7 @@ def _check_changes_something(request: Request, source: Source, version: Version)
         )
 
 
-async def _authorise_tags(call: Call, request: Request, source: Source, version: Version) -> None:
+async def _authorise_tags(call: Call, request: Mapping[str, Any], source: Source, version: Version) -> None:
     if version.tags and request.get("TaggingDirective") != "REPLACE":
         action = "GetObjectTagging" if source.version_id is None else "GetObjectVersionTagging"
         await call.authorise(
@@ -210,7 +213,7 @@ async def _authorise_tags(call: Call, request: Request, source: Source, version:
         )
 
 
-async def _digests(call: Call, request: Request, original: Original) -> Digests:
+async def _digests(call: Call, request: Mapping[str, Any], original: Original) -> Digests:
     """A copy is one part: of a multipart source, or for another checksum, the bytes are read once more."""
     version = original.version
     asked = request.get("ChecksumAlgorithm")

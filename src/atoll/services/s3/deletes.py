@@ -1,13 +1,16 @@
 """DeleteObjects: up to a thousand keys in one transaction, each with an outcome of its own."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Call, Permission, Reply, Request
+from atoll.operation import Call, Permission, Reply
 from atoll.services.s3 import buckets, documents, names, objects
 from atoll.services.s3.refusals import not_implemented, refuse_unsupported
 from atoll.services.s3.service import DELETE_ACTIONS, object_permission, s3
+
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 KEYS_PER_DELETE_MAX = 1000
 Target = Mapping[str, Any]
@@ -15,7 +18,7 @@ Target = Mapping[str, Any]
 
 
 @s3.stream("DeleteObjects")
-async def delete_objects(call: Call, request: Request) -> Reply:
+async def delete_objects(call: Call, request: "types.DeleteObjectsRequest") -> Reply:
     refuse_unsupported("DeleteObjects", request)
     targets = request["Delete"].get("Objects") or []
     documents.check(call, required=True)
@@ -45,7 +48,7 @@ async def delete_objects(call: Call, request: Request) -> Reply:
     return {"Errors": errors} if request["Delete"].get("Quiet") else {"Deleted": deleted, "Errors": errors}
 
 
-def _check(targets: list[Target]) -> None:
+def _check(targets: Sequence[Target]) -> None:
     if not 1 <= len(targets) <= KEYS_PER_DELETE_MAX or not all(target.get("Key") for target in targets):
         raise AwsError(
             "MalformedXML",
@@ -57,7 +60,7 @@ def _check(targets: list[Target]) -> None:
         raise not_implemented()
 
 
-async def _denied(call: Call, bucket: str, targets: list[Target]) -> dict[int, AwsError]:
+async def _denied(call: Call, bucket: str, targets: Sequence[Target]) -> dict[int, AwsError]:
     """The refused ones by their index. Most callers may delete all they name: that is asked in one go."""
     asked = [_permissions(bucket, target) for target in targets]
     try:

@@ -8,18 +8,21 @@ import base64
 import binascii
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Call, Reader, Reply, Request
+from atoll.operation import Call, Reader, Reply
 from atoll.services.s3 import buckets, names, versions
 from atoll.services.s3.records import Bucket, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import keys
+
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 KEYS_PER_PAGE_MAX = 1000
 BATCH_ROWS_MIN = 16
@@ -49,7 +52,7 @@ _decode = msgspec.msgpack.Decoder(Listed).decode
 
 
 @s3.read("ListObjects")
-async def list_objects(call: Call, request: Request) -> Reply:
+async def list_objects(call: Call, request: "types.ListObjectsRequest") -> Reply:
     refuse_unsupported("ListObjects", request)
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     question = Question(request)
@@ -63,7 +66,7 @@ async def list_objects(call: Call, request: Request) -> Reply:
 
 
 @s3.read("ListObjectsV2")
-async def list_objects_v2(call: Call, request: Request) -> Reply:
+async def list_objects_v2(call: Call, request: "types.ListObjectsV2Request") -> Reply:
     refuse_unsupported("ListObjectsV2", request)
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     question = Question(request)
@@ -83,7 +86,7 @@ async def list_objects_v2(call: Call, request: Request) -> Reply:
 
 
 @s3.read("ListObjectVersions")
-async def list_object_versions(call: Call, request: Request) -> Reply:
+async def list_object_versions(call: Call, request: "types.ListObjectVersionsRequest") -> Reply:
     refuse_unsupported("ListObjectVersions", request)
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     question = Question(request)

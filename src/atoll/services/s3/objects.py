@@ -3,17 +3,20 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
-from atoll.operation import BlobBody, Call, Permission, Reply, Request, Segment
+from atoll.operation import BlobBody, Call, Permission, Reply, Segment
 from atoll.services.s3 import buckets, conditions, lookup, metadata, names, ranges, tagging, versions
 from atoll.services.s3.ingest import Stored, ingest
 from atoll.services.s3.records import Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import Conflict
+
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 T = TypeVar("T")
 _OVERRIDES = (
@@ -37,7 +40,7 @@ class Found:
 
 
 @s3.stream("GetObject")
-async def get_object(call: Call, request: Request) -> Reply:
+async def get_object(call: Call, request: "types.GetObjectRequest") -> Reply:
     refuse_unsupported("GetObject", request)
     found = await _look_up(call, request, with_bytes=True)
     first_byte, length = found.span or (0, found.version.size)
@@ -47,13 +50,13 @@ async def get_object(call: Call, request: Request) -> Reply:
 
 
 @s3.stream("HeadObject")
-async def head_object(call: Call, request: Request) -> Reply:
+async def head_object(call: Call, request: "types.HeadObjectRequest") -> Reply:
     refuse_unsupported("HeadObject", request)
     return await _describe(call, request, await _look_up(call, request, with_bytes=False))
 
 
 @s3.stream("PutObject")
-async def put_object(call: Call, request: Request) -> Reply:
+async def put_object(call: Call, request: "types.PutObjectRequest") -> Reply:
     refuse_unsupported("PutObject", request)
     names.check_key(request["Key"])
     conditions.check_write_members(request)
@@ -75,7 +78,7 @@ async def put_object(call: Call, request: Request) -> Reply:
 
 
 @s3.write("DeleteObject")
-async def delete_object(call: Call, request: Request) -> Reply:
+async def delete_object(call: Call, request: "types.DeleteObjectRequest") -> Reply:
     refuse_unsupported("DeleteObject", request)
     names.check_key(request["Key"])
     bucket = await _bucket(call, request)
@@ -182,7 +185,7 @@ async def _bucket(call: Call, request: Mapping[str, Any]) -> Bucket:
     return await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
 
 
-async def _look_up(call: Call, request: Request, *, with_bytes: bool) -> Found:
+async def _look_up(call: Call, request: Mapping[str, Any], *, with_bytes: bool) -> Found:
     """Finds the version meant and checks the preconditions."""
 
     async def look(call: Call) -> tuple[lookup.Meant, bytes | None]:
@@ -199,7 +202,7 @@ async def _look_up(call: Call, request: Request, *, with_bytes: bool) -> Found:
     return Found(meant.bucket, version, inline, _span(request, version))
 
 
-def _span(request: Request, version: Version) -> tuple[int, int] | None:
+def _span(request: Mapping[str, Any], version: Version) -> tuple[int, int] | None:
     number = request.get("PartNumber")
     if number is None:
         return ranges.resolve(request.get("Range"), version.size)
@@ -221,7 +224,7 @@ def _span(request: Request, version: Version) -> tuple[int, int] | None:
     )
 
 
-async def _describe(call: Call, request: Request, found: Found) -> Reply:
+async def _describe(call: Call, request: Mapping[str, Any], found: Found) -> Reply:
     """All of a GetObject or HeadObject reply but the body."""
     version, span = found.version, found.span
     reply: Reply = metadata.told(version)
@@ -245,7 +248,7 @@ async def _describe(call: Call, request: Request, found: Found) -> Reply:
     return reply
 
 
-def _told_checksum(request: Request, found: Found) -> Reply:
+def _told_checksum(request: Mapping[str, Any], found: Found) -> Reply:
     """Of the whole object, or of the one part asked for; of other ranges nothing is known."""
     version = found.version
     if "PartNumber" in request and version.parts:
@@ -256,7 +259,7 @@ def _told_checksum(request: Request, found: Found) -> Reply:
     return checksum_members(version) if found.span in {None, (0, version.size)} else {}
 
 
-async def _may_read_tags(call: Call, request: Request) -> bool:
+async def _may_read_tags(call: Call, request: Mapping[str, Any]) -> bool:
     action = "GetObjectTagging" if request.get("VersionId") is None else "GetObjectVersionTagging"
     try:
         await call.authorise(Permission(f"s3:{action}", names.object_arn(request["Bucket"], request["Key"])))
@@ -265,7 +268,7 @@ async def _may_read_tags(call: Call, request: Request) -> bool:
     return True
 
 
-def _override(call: Call, request: Request, reply: Reply) -> None:
+def _override(call: Call, request: Mapping[str, Any], reply: Reply) -> None:
     given = [(member, name) for member, name in _OVERRIDES if member in request]
     if given and call.identity.kind == "anonymous":
         raise AwsError(
