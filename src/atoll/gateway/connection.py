@@ -259,6 +259,8 @@ class Connection(Channel):
             self._take_body(rest)
         if self.state is not State.GATHER:
             return
+        if self._peer_done:
+            raise Refused(400, "the body is incomplete")
         if head.length > limits.small_body_bytes or (head.chunked and head.expects_continue):
             # Not read further until the handler wants it, so that an upload can be refused unread.
             self.flow(on=False)
@@ -299,6 +301,8 @@ class Connection(Channel):
         head = self._head
         assert head is not None
         self._body = body
+        if self._peer_done:
+            body.fail(incomplete())
         self._answered = False
         self.state = State.RUNNING
         self.deadline = inf

@@ -121,6 +121,8 @@ def _request_line(head: bytes) -> tuple[str, str, bool]:
     if len(parts) != 3:
         raise Refused(400, "the request line is not three words")
     method, target, version = parts
+    if not method.isalpha():
+        raise Refused(400, "not a method")  # llhttp skips line feeds before one.
     http_1_1 = _VERSIONS.get(version)
     if http_1_1 is None:
         raise Refused(505 if version.startswith(b"HTTP/") else 400, "not a version we speak")

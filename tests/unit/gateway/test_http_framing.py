@@ -89,6 +89,7 @@ def test_a_length_is_a_number(length: str):
         (("GET / HTTP/1.1 ", "Host: h"), 400),
         (("GET /a b HTTP/1.1", "Host: h"), 400),
         (("GET\t/ HTTP/1.1", "Host: h"), 400),
+        (("\nGET / HTTP/1.1", "Host: h"), 400),
         (("GET /", "Host: h"), 400),
         (("get / HTTP/1.1", "Host: h"), 400),
         (("GET x HTTP/1.1", "Host: h"), 400),

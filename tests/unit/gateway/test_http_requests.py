@@ -212,6 +212,19 @@ def test_a_client_that_shuts_its_side_too_early_is_told(wire: bytes):
     run(test)
 
 
+@pytest.mark.parametrize("fields", ["Content-Length: 5", "Transfer-Encoding: chunked", "Content-Length: 5000000"])
+def test_a_client_that_shuts_its_side_while_an_earlier_request_runs_is_told_at_once(fields: str):
+    async def test():
+        async with bench(echo) as made:
+            client = await made.client()
+            await client.send(request("/wait") + request("/", fields, method="PUT", body=b"1\r\n"))
+            client.shut()
+            assert [(await client.reply()).status for _ in range(2)] == [200, 400]
+            assert await client.ended() == b""
+
+    run(test)
+
+
 @pytest.mark.parametrize(
     ("wire", "status"),
     [
