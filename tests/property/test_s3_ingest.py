@@ -14,7 +14,7 @@ from atoll.operation import Service
 from atoll.services.s3 import integrity
 from atoll.services.s3.ingest import BLOCK_BYTES, ingest
 from atoll.services.s3.records import INLINE_BYTES_MAX
-from atoll.services.s3.tagging import given_tags
+from atoll.services.s3.tag_sets import given as given_tags
 
 SIZES = st.one_of(
     st.integers(0, 300),

@@ -8,7 +8,7 @@ from tests.support import TestCloud
 from atoll.aws.errors import AwsError
 from atoll.services.s3 import buckets, objects, tagging  # noqa: F401
 from atoll.services.s3.service import s3
-from atoll.services.s3.tagging import given_tags
+from atoll.services.s3.tag_sets import given
 
 
 def run(work):
@@ -74,6 +74,9 @@ def test_tags_of_a_bucket():
         assert await cloud("GetBucketTagging", Bucket="tagged") == tag_set(("cost", "1"), ("team", "sea"))
         await cloud("DeleteBucketTagging", Bucket="tagged")
         assert await code_of(cloud("GetBucketTagging", Bucket="tagged")) == "NoSuchTagSet"
+        made = {"Tags": [{"Key": "born", "Value": "with"}]}
+        await cloud("CreateBucket", Bucket="made-tagged", CreateBucketConfiguration=made)
+        assert await cloud("GetBucketTagging", Bucket="made-tagged") == tag_set(("born", "with"))
         many = tag_set(*((f"k{n}", "") for n in range(51)))
         assert await code_of(cloud("PutBucketTagging", Bucket="tagged", Tagging=many)) == "BadRequest"
 
@@ -119,11 +122,11 @@ def test_tags_at_the_limits_are_taken():
 @pytest.mark.parametrize("header", ["a=1&a=2", "a=%ff", "%c3=x"])
 def test_a_tagging_header_that_is_no_query_string_is_refused(header):
     with pytest.raises(AwsError) as caught:
-        given_tags({"Tagging": header})
+        given({"Tagging": header})
     assert caught.value.code == "InvalidArgument"
 
 
 def test_a_tagging_header_is_decoded():
-    assert given_tags({"Tagging": "k%3D=v+%2B=w&%C3%A9=&x"}) == [("k=", "v +=w"), ("x", ""), ("é", "")]
-    assert given_tags({}) == []
-    assert given_tags({"Tagging": ""}) == []
+    assert given({"Tagging": "k%3D=v+%2B=w&%C3%A9=&x"}) == [("k=", "v +=w"), ("x", ""), ("é", "")]
+    assert given({}) == []
+    assert given({"Tagging": ""}) == []

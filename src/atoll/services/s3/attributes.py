@@ -1,20 +1,24 @@
 """GetObjectAttributes: the facts of an object that were asked for, its parts among them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Call, Reply, Request
+from atoll.operation import Call, Reply
 from atoll.services.s3 import lookup, objects
 from atoll.services.s3.multipart_listing import PARTS_PER_PAGE_MAX, checked_marker, checked_most
 from atoll.services.s3.records import Version
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
+
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
 @s3.stream("GetObjectAttributes")
-async def get_object_attributes(call: Call, request: Request) -> Reply:
+async def get_object_attributes(call: Call, request: "types.GetObjectAttributesRequest") -> Reply:
     refuse_unsupported("GetObjectAttributes", request)
     asked = _checked(request.get("ObjectAttributes"))
     meant = await lookup.veiled(call, request, call.read(lambda call: lookup.find(call, request)))
@@ -51,7 +55,7 @@ def _checked(asked: list[str] | None) -> set[str]:
     return set(asked)
 
 
-def _parts(request: Request, version: Version) -> dict[str, Any]:
+def _parts(request: Mapping[str, Any], version: Version) -> dict[str, Any]:
     most = checked_most(request.get("MaxParts"), PARTS_PER_PAGE_MAX, "max-parts")
     marker = checked_marker(request.get("PartNumberMarker"))
     behind = [part for part in version.parts if part.number > marker]

@@ -6,7 +6,7 @@ from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs import references
 from atoll.operation import Call, Reply
-from atoll.services.s3 import documents, names
+from atoll.services.s3 import documents, names, tag_sets
 from atoll.services.s3.records import (
     BUCKETS,
     Bucket,
@@ -44,9 +44,10 @@ async def create_bucket(call: Call, request: "types.CreateBucketRequest") -> "ty
     names.check_new_bucket(name)
     configuration = request.get("CreateBucketConfiguration") or {}
     region = _new_bucket_region(call, configuration.get("LocationConstraint"))
+    tags = tag_sets.checked_for_bucket(configuration.get("Tags") or [])
     existing = await _load(call, name)
     if existing is None:
-        await _put_new(call, name, region)
+        await _put_new(call, name, region, tags)
     elif existing.account != call.account:
         raise AwsError(
             "BucketAlreadyExists",
@@ -160,11 +161,11 @@ async def _load(call: Call, name: str) -> Bucket | None:
     return None if row is None else decode_bucket(row)
 
 
-async def _put_new(call: Call, name: str, region: str) -> None:
+async def _put_new(call: Call, name: str, region: str, tags: tag_sets.Tags) -> None:
     owned = await call.tx.scan(_owned(call.account), b"", None, BUCKETS_PER_ACCOUNT_MAX)
     if len(owned) >= BUCKETS_PER_ACCOUNT_MAX:
         raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed", 400)
-    bucket = Bucket(name, ids.new_hex(16), call.account, region, call.now)
+    bucket = Bucket(name, ids.new_hex(16), call.account, region, call.now, tags=tags)
     call.tx.put(BUCKETS, keys.pack(name), encode(bucket))
     call.tx.put(_owned(call.account), keys.pack(name), encode(bucket))
 

@@ -8,15 +8,16 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.blobs import references
 from atoll.blobs.contract import Blobs
-from atoll.operation import Call, Reply, Request
-from atoll.services.s3 import buckets, conditions, integrity, multipart, versions
+from atoll.operation import Call, Reply
+from atoll.services.s3 import buckets, conditions, integrity, multipart, objects, versions
 from atoll.services.s3.records import (
     INLINE_BYTES_MAX,
     Bucket,
@@ -32,6 +33,9 @@ from atoll.services.s3.refusals import not_implemented, refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import keys
 
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
+
 PART_BYTES_MIN = 5 * 1024 * 1024  # Of every part but the last.
 PIECES_MAX = 50_000  # A record of 2.3 MB. Only parts copied from objects of many parts have more than one piece.
 _VERSIONS_SEARCHED_MAX = 1000
@@ -46,13 +50,13 @@ class Tail:
 
 
 @s3.stream("CompleteMultipartUpload")
-async def complete_multipart_upload(call: Call, request: Request) -> Reply:
+async def complete_multipart_upload(call: Call, request: "types.CompleteMultipartUploadRequest") -> Reply:
     refuse_unsupported("CompleteMultipartUpload", request)
     conditions.check_write_members(request)
     listed = _listed(request)
     tail: Tail | None = None
     while True:
-        outcome = await call.write(lambda call, tail=tail: _attempt(call, request, listed, tail))  # type: ignore[misc]
+        outcome = await objects.commit(call, request, partial(_attempt, request=request, listed=listed, tail=tail))
         if not isinstance(outcome, Tail):
             return outcome
         # The last part must become a blob first; another that took its place meanwhile sends us round again.
@@ -61,7 +65,7 @@ async def complete_multipart_upload(call: Call, request: Request) -> Reply:
 
 
 async def _attempt(
-    call: Call, request: Request, listed: Sequence[Mapping[str, Any]], tail: Tail | None
+    call: Call, request: Mapping[str, Any], listed: Sequence[Mapping[str, Any]], tail: Tail | None
 ) -> Reply | Tail:
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     upload = await multipart.get_upload(call, bucket, request)
@@ -88,7 +92,7 @@ async def _attempt(
     return _answer(call, bucket, upload.key, version)
 
 
-def _listed(request: Request) -> list[Mapping[str, Any]]:
+def _listed(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The parts the caller names, in ascending order.
 
     A part that was sent again may be named again, by its new ETag: the last is meant. Named twice alike, it is out of order.
@@ -194,7 +198,7 @@ def _digest(algorithm: str, part: Part) -> bytes:
     return digest
 
 
-def _check_declared(request: Request, upload: Upload, version: Version) -> None:
+def _check_declared(request: Mapping[str, Any], upload: Upload, version: Version) -> None:
     """What the caller says of the whole object."""
     expected_size = request.get("MpuObjectSize")
     if expected_size is not None and expected_size != version.size:
@@ -255,7 +259,9 @@ def _hand_over(call: Call, bucket: Bucket, upload: Upload, parts: Mapping[int, P
     tx.delete(bucket.shelf("u"), multipart.upload_key(upload.key, upload.upload_id))
 
 
-async def _completed_before(call: Call, bucket: Bucket, request: Request, listed: Sequence[Mapping[str, Any]]) -> Reply:
+async def _completed_before(
+    call: Call, bucket: Bucket, request: Mapping[str, Any], listed: Sequence[Mapping[str, Any]]
+) -> Reply:
     """A completion whose answer was lost is repeated: it gets the same answer for as long as its object stands."""
     start = keys.pack(request["Key"])
     rows = await call.tx.scan(bucket.shelf("o"), start, keys.after(start), _VERSIONS_SEARCHED_MAX)

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.operation import BlobBody, Call, Permission, Reply, Segment
-from atoll.services.s3 import buckets, conditions, integrity, metadata, names, objects, tagging, versions
+from atoll.services.s3 import buckets, conditions, integrity, metadata, names, objects, tag_sets, versions
 from atoll.services.s3.records import Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
@@ -164,7 +164,7 @@ def _new_version(call: Call, request: Mapping[str, Any], original: Version, dige
         pieces=original.pieces,
         headers=metadata.given_headers(request) if replace else original.headers,
         metadata=metadata.given_metadata(request) if replace else original.metadata,
-        tags=tagging.given_tags(request) if retag else original.tags,
+        tags=tag_sets.given(request) if retag else original.tags,
     )
 
 

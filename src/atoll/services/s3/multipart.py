@@ -6,13 +6,13 @@ perhaps of this very upload, and so holds them under a name of its own.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs import references
-from atoll.operation import Call, Reply, Request
-from atoll.services.s3 import buckets, integrity, metadata, names, tagging, versions
+from atoll.operation import Call, Reply
+from atoll.services.s3 import buckets, integrity, metadata, names, tag_sets, versions
 from atoll.services.s3.ingest import Stored, ingest
 from atoll.services.s3.integrity import Declared
 from atoll.services.s3.records import Bucket, Part, Upload, decode_part, decode_upload, encode
@@ -20,12 +20,15 @@ from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import keys
 
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
+
 PARTS_MAX = 10_000
 PARTS_PER_TRANSACTION_MAX = 1000
 
 
 @s3.write("CreateMultipartUpload")
-async def create_multipart_upload(call: Call, request: Request) -> Reply:
+async def create_multipart_upload(call: Call, request: "types.CreateMultipartUploadRequest") -> Reply:
     refuse_unsupported("CreateMultipartUpload", request)
     names.check_key(request["Key"])
     algorithm, kind = integrity.multipart_kind(request.get("ChecksumAlgorithm"), request.get("ChecksumType"))
@@ -38,7 +41,7 @@ async def create_multipart_upload(call: Call, request: Request) -> Reply:
         checksum_type=kind,
         headers=metadata.given_headers(request),
         metadata=metadata.given_metadata(request),
-        tags=tagging.given_tags(request),
+        tags=tag_sets.given(request),
         initiator=call.identity.arn,
     )
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
@@ -48,7 +51,7 @@ async def create_multipart_upload(call: Call, request: Request) -> Reply:
 
 
 @s3.stream("UploadPart")
-async def upload_part(call: Call, request: Request) -> Reply:
+async def upload_part(call: Call, request: "types.UploadPartRequest") -> Reply:
     refuse_unsupported("UploadPart", request)
     number = checked_part_number(request["PartNumber"])
     said = integrity.declared(request, call.http.headers)
@@ -64,7 +67,7 @@ async def upload_part(call: Call, request: Request) -> Reply:
 
 
 @s3.stream("AbortMultipartUpload")
-async def abort_multipart_upload(call: Call, request: Request) -> Reply:
+async def abort_multipart_upload(call: Call, request: "types.AbortMultipartUploadRequest") -> Reply:
     refuse_unsupported("AbortMultipartUpload", request)
 
     # Most uploads have few parts, and all goes in one transaction. The upload's row goes last: until then it can be found again.

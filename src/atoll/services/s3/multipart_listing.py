@@ -1,9 +1,9 @@
 """ListParts and ListMultipartUploads: pages over the rows of unfinished uploads."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Call, Reply, Request
+from atoll.operation import Call, Reply
 from atoll.services.s3 import buckets, multipart, names
 from atoll.services.s3.listing import Question, behind
 from atoll.services.s3.records import Bucket, Part, Upload, decode_part, decode_upload
@@ -11,12 +11,15 @@ from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import Reader, keys
 
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
+
 PARTS_PER_PAGE_MAX = 1000
 UPLOADS_PER_PAGE_MAX = 1000
 
 
 @s3.read("ListParts")
-async def list_parts(call: Call, request: Request) -> Reply:
+async def list_parts(call: Call, request: "types.ListPartsRequest") -> Reply:
     refuse_unsupported("ListParts", request)
     most = checked_most(request.get("MaxParts"), PARTS_PER_PAGE_MAX, "max-parts")
     marker = checked_marker(request.get("PartNumberMarker"))
@@ -40,7 +43,7 @@ async def list_parts(call: Call, request: Request) -> Reply:
 
 
 @s3.read("ListMultipartUploads")
-async def list_multipart_uploads(call: Call, request: Request) -> Reply:
+async def list_multipart_uploads(call: Call, request: "types.ListMultipartUploadsRequest") -> Reply:
     refuse_unsupported("ListMultipartUploads", request)
     most = checked_most(request.get("MaxUploads"), UPLOADS_PER_PAGE_MAX, "max-uploads")
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.operation import BlobBody, Call, Permission, Reply, Segment
-from atoll.services.s3 import buckets, conditions, lookup, metadata, names, ranges, tagging, versions
+from atoll.services.s3 import buckets, conditions, lookup, metadata, names, ranges, tag_sets, versions
 from atoll.services.s3.ingest import Stored, ingest
 from atoll.services.s3.records import Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
@@ -67,7 +67,7 @@ async def put_object(call: Call, request: "types.PutObjectRequest") -> Reply:
         storage_class=storage_class(request),
         headers=metadata.given_headers(request),
         metadata=metadata.given_metadata(request),
-        tags=tagging.given_tags(request),
+        tags=tag_sets.given(request),
     )
     # No body is read for a bucket that isn't there.
     await call.read(lambda call: _bucket(call, request))

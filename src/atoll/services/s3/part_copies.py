@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.base import ids
-from atoll.operation import BlobBody, Call, Reply, Request
+from atoll.operation import BlobBody, Call, Reply
 from atoll.services.s3 import copies, integrity, multipart, objects
 from atoll.services.s3.copies import Original, Source
 from atoll.services.s3.ingest import UPLOAD_BYTES_MAX, Stored, take_small
@@ -16,6 +18,9 @@ from atoll.services.s3.integrity import Declared
 from atoll.services.s3.records import INLINE_BYTES_MAX, Part, Piece, Upload, Version
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
+
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 _ATTEMPTS_MAX = 5
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
@@ -28,7 +33,7 @@ class Span:
 
 
 @s3.stream("UploadPartCopy")
-async def upload_part_copy(call: Call, request: Request) -> Reply:
+async def upload_part_copy(call: Call, request: "types.UploadPartCopyRequest") -> Reply:
     refuse_unsupported("UploadPartCopy", request)
     number = multipart.checked_part_number(request["PartNumber"])
     source = copies.parse_source(request["CopySource"])
@@ -76,12 +81,12 @@ def resolve(header: str | None, size: int) -> Span:
     return span
 
 
-async def _read(call: Call, request: Request, source: Source) -> tuple[Upload, Original]:
+async def _read(call: Call, request: Mapping[str, Any], source: Source) -> tuple[Upload, Original]:
     _, upload = await multipart.find_upload(call, request)
     return upload, await copies.find_source(call, request, source)
 
 
-async def _commit(call: Call, request: Request, source: Source, made: tuple[Original, Part]) -> bool:
+async def _commit(call: Call, request: Mapping[str, Any], source: Source, made: tuple[Original, Part]) -> bool:
     """False when the source is no longer what was read: its blobs may be gone."""
     original, part = made
 

@@ -114,6 +114,12 @@ def _request_payer(_operation: str, value: str) -> None:
         )
 
 
+def _bucket_configuration(_operation: str, value: Mapping[str, Any]) -> None:
+    # What a directory bucket is made of.
+    if value.keys() & {"Location", "Bucket"}:
+        raise not_implemented()
+
+
 RULES: dict[str, Rule] = {
     "ACL": _acl,
     "GrantFullControl": _grant,
@@ -121,6 +127,7 @@ RULES: dict[str, Rule] = {
     "GrantReadACP": _grant,
     "GrantWrite": _grant,
     "GrantWriteACP": _grant,
+    "CreateBucketConfiguration": _bucket_configuration,
     "ObjectOwnership": _refuse_unless("BucketOwnerEnforced"),
     "ObjectLockEnabledForBucket": _unless_false,
     "ObjectLockMode": _lock,
@@ -144,7 +151,6 @@ RULES: dict[str, Rule] = {
     "RequestPayer": _request_payer,
     "WriteOffsetBytes": _refuse,
     "MFA": _refuse,
-    "MFADelete": _refuse_unless("Disabled"),
     "BucketNamespace": _refuse_unless("global"),
     "AnnotationDirective": _refuse,
     "ChecksumSHA512": _refuse,
@@ -196,6 +202,18 @@ _WRITE_CONDITIONS = frozenset({"IfMatch", "IfNoneMatch"})
 # Nothing is retained, as no bucket has Object Lock: there is nothing to bypass.
 _BYPASS = frozenset({"BypassGovernanceRetention"})
 
+# Of the shapes within requests. What is missing here is refused where the shape is used.
+HONOURED_WITHIN: dict[str, frozenset[str]] = {
+    "CompletedMultipartUpload": frozenset({"Parts"}),
+    "CompletedPart": _CHECKSUMS | {"ETag", "PartNumber"},
+    "CreateBucketConfiguration": frozenset({"LocationConstraint", "Tags"}),
+    "Delete": frozenset({"Objects", "Quiet"}),
+    "ObjectIdentifier": frozenset({"Key", "VersionId", "ETag"}),
+    "Tag": frozenset({"Key", "Value"}),
+    "Tagging": frozenset({"TagSet"}),
+    "VersioningConfiguration": frozenset({"Status"}),
+}
+
 HONOURED: dict[str, frozenset[str]] = {
     "AbortMultipartUpload": _UPLOAD,
     "CompleteMultipartUpload": _UPLOAD
@@ -207,7 +225,7 @@ HONOURED: dict[str, frozenset[str]] = {
     | _HEADERS
     | _WRITE_CONDITIONS
     | {"ChecksumAlgorithm", "MetadataDirective", "TaggingDirective", "Tagging"},
-    "CreateBucket": frozenset({"Bucket", "CreateBucketConfiguration"}),
+    "CreateBucket": frozenset({"Bucket"}),
     "CreateMultipartUpload": _OBJECT | _HEADERS | {"Tagging", "ChecksumAlgorithm", "ChecksumType"},
     "DeleteBucket": _BUCKET,
     "DeleteBucketTagging": _BUCKET,

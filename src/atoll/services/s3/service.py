@@ -77,7 +77,10 @@ def permits(call: Call, operation: str, request: Request) -> Sequence[Permission
     actions = _OBJECT_ACTIONS.get(operation)
     if actions is None:
         action = _BUCKET_ACTIONS.get(operation, operation)
-        return (Permission(f"s3:{action}", bucket_arn(bucket), condition_context(request)),)
+        bucket_asked = [Permission(f"s3:{action}", bucket_arn(bucket), condition_context(request))]
+        if operation == "CreateBucket" and (request.get("CreateBucketConfiguration") or {}).get("Tags"):
+            bucket_asked.append(Permission("s3:TagResource", bucket_arn(bucket)))
+        return bucket_asked
     key = request["Key"]
     asked = [object_permission(actions, bucket, key, request)]
     if operation == "GetObjectAttributes":

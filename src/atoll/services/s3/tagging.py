@@ -1,95 +1,64 @@
-"""Tags of objects and buckets, and the x-amz-tagging header. Tags are a set: they are kept, and told, by their keys."""
+"""Tags of objects and buckets."""
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import Any
-from urllib.parse import unquote_to_bytes
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Call, Reply, Request
-from atoll.services.s3 import buckets, documents, lookup, versions
+from atoll.operation import Call, Reply
+from atoll.services.s3 import buckets, documents, lookup, tag_sets, versions
 from atoll.services.s3.records import BUCKETS, encode
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import keys
 
-OBJECT_TAGS_MAX = 10
-BUCKET_TAGS_MAX = 50
-_KEY_CHARACTERS_MAX = 128
-_VALUE_CHARACTERS_MAX = 256
-# Letters, digits and separators of any script (\w is the first two and _), and the signs AWS names.
-_TEXT = re.compile(r"[\w.:/=+\-@ \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*")
-
-Tags = list[tuple[str, str]]
+if TYPE_CHECKING:
+    from atoll.aws.types import s3 as types
 
 
 @s3.stream("PutObjectTagging")
-async def put_object_tagging(call: Call, request: Request) -> Reply:
+async def put_object_tagging(call: Call, request: "types.PutObjectTaggingRequest") -> Reply:
     refuse_unsupported("PutObjectTagging", request)
     documents.check(call)
-    return await _retag(call, request, checked_object_tags(request["Tagging"]["TagSet"]))
+    return await _retag(call, request, tag_sets.checked_for_object(request["Tagging"]["TagSet"]))
 
 
 @s3.stream("DeleteObjectTagging")
-async def delete_object_tagging(call: Call, request: Request) -> Reply:
+async def delete_object_tagging(call: Call, request: "types.DeleteObjectTaggingRequest") -> Reply:
     refuse_unsupported("DeleteObjectTagging", request)
     return await _retag(call, request, [])
 
 
 @s3.stream("GetObjectTagging")
-async def get_object_tagging(call: Call, request: Request) -> Reply:
+async def get_object_tagging(call: Call, request: "types.GetObjectTaggingRequest") -> Reply:
     refuse_unsupported("GetObjectTagging", request)
     meant = await lookup.veiled(call, request, call.read(lambda call: lookup.find(call, request)))
-    return {"TagSet": tag_set(meant.version.tags), **meant.version_member()}
+    return {"TagSet": tag_sets.told(meant.version.tags), **meant.version_member()}
 
 
 @s3.write("PutBucketTagging")
-async def put_bucket_tagging(call: Call, request: Request) -> Reply:
+async def put_bucket_tagging(call: Call, request: "types.PutBucketTaggingRequest") -> Reply:
     refuse_unsupported("PutBucketTagging", request)
     documents.check(call)
-    tags = checked_bucket_tags(request["Tagging"]["TagSet"])
+    tags = tag_sets.checked_for_bucket(request["Tagging"]["TagSet"])
     return await _retag_bucket(call, request, tags)
 
 
 @s3.write("DeleteBucketTagging")
-async def delete_bucket_tagging(call: Call, request: Request) -> Reply:
+async def delete_bucket_tagging(call: Call, request: "types.DeleteBucketTaggingRequest") -> Reply:
     refuse_unsupported("DeleteBucketTagging", request)
     return await _retag_bucket(call, request, [])
 
 
 @s3.read("GetBucketTagging")
-async def get_bucket_tagging(call: Call, request: Request) -> Reply:
+async def get_bucket_tagging(call: Call, request: "types.GetBucketTaggingRequest") -> Reply:
     refuse_unsupported("GetBucketTagging", request)
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     if not bucket.tags:
         raise AwsError("NoSuchTagSet", "The TagSet does not exist", 404, BucketName=bucket.name)
-    return {"TagSet": tag_set(bucket.tags)}
+    return {"TagSet": tag_sets.told(bucket.tags)}
 
 
-def given_tags(request: Mapping[str, Any]) -> Tags:
-    """The tags of an x-amz-tagging header: a query string in UTF-8."""
-    header = request.get("Tagging")
-    if not header:
-        return []
-    tags = [_decode_pair(pair) for pair in header.split("&") if pair]
-    if len({key for key, _ in tags}) < len(tags):
-        raise _bad_header(header)
-    return _checked(tags, OBJECT_TAGS_MAX, "Object tags cannot be greater than 10")
-
-
-def checked_object_tags(given: Iterable[Mapping[str, str]]) -> Tags:
-    return _checked(_pairs(given), OBJECT_TAGS_MAX, "Object tags cannot be greater than 10")
-
-
-def checked_bucket_tags(given: Iterable[Mapping[str, str]]) -> Tags:
-    return _checked(_pairs(given), BUCKET_TAGS_MAX, "Bucket tag count cannot be greater than 50")
-
-
-def tag_set(tags: Tags) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags]
-
-
-async def _retag(call: Call, request: Request, tags: Tags) -> Reply:
+async def _retag(call: Call, request: Mapping[str, Any], tags: tag_sets.Tags) -> Reply:
     async def attempt(call: Call) -> Reply:
         meant = await lookup.find(call, request)
         meant.version.tags = tags
@@ -99,57 +68,8 @@ async def _retag(call: Call, request: Request, tags: Tags) -> Reply:
     return await lookup.veiled(call, request, call.write(attempt))
 
 
-async def _retag_bucket(call: Call, request: Request, tags: Tags) -> Reply:
+async def _retag_bucket(call: Call, request: Mapping[str, Any], tags: tag_sets.Tags) -> Reply:
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     bucket.tags = tags
     call.tx.put(BUCKETS, keys.pack(bucket.name), encode(bucket))
     return {}
-
-
-def _pairs(given: Iterable[Mapping[str, str]]) -> Tags:
-    return [(tag.get("Key", ""), tag.get("Value", "")) for tag in given]
-
-
-def _checked(tags: Tags, tags_max: int, too_many: str) -> Tags:
-    if len(tags) > tags_max:
-        raise AwsError("BadRequest", too_many, 400)
-    seen = set()
-    for key, value in tags:
-        if not key or _length(key) > _KEY_CHARACTERS_MAX or not _TEXT.fullmatch(key):
-            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", 400, TagKey=key)
-        if _length(value) > _VALUE_CHARACTERS_MAX or not _TEXT.fullmatch(value):
-            raise AwsError("InvalidTag", "The TagValue you have provided is invalid", 400, TagKey=key, TagValue=value)
-        if key.lower().startswith("aws:"):
-            raise AwsError("InvalidTag", "System tags cannot be added/updated by requester", 400)
-        if key in seen:
-            raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key", 400, TagKey=key)
-        seen.add(key)
-    return sorted(tags)
-
-
-def _length(text: str) -> int:
-    """AWS counts tags in UTF-16, where what lies beyond the basic plane takes two."""
-    return len(text) + sum(character > "\uffff" for character in text)
-
-
-def _decode_pair(pair: str) -> tuple[str, str]:
-    key, _, value = pair.partition("=")
-    try:
-        return _decode(key), _decode(value)
-    except UnicodeDecodeError:
-        raise _bad_header(pair) from None
-
-
-def _decode(text: str) -> str:
-    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
-
-
-def _bad_header(value: str) -> AwsError:
-    return AwsError(
-        "InvalidArgument",
-        "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters "
-        "without tag name duplicates.",
-        400,
-        ArgumentName="x-amz-tagging",
-        ArgumentValue=value,
-    )
