@@ -8,6 +8,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from atoll.aws.errors import AwsError
 from atoll.base import ids
@@ -39,7 +40,7 @@ class Removed:
 
 def modified_at(now: float) -> str:
     """S3 keeps whole seconds, and shows them with milliseconds."""
-    return datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return _second(int(now))
 
 
 async def current(tx: Reader, bucket: Bucket, key: str) -> tuple[int, Version] | None:
@@ -121,6 +122,11 @@ async def order_of_id(tx: Reader, bucket: Bucket, key: str, version_id: str) -> 
 
 def order_of(row_key: bytes) -> int:
     return int.from_bytes(row_key[-8:], "big")
+
+
+@lru_cache(maxsize=64)
+def _second(unix: int) -> str:
+    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 async def _remove_one(call: Call, bucket: Bucket, key: str, version_id: str) -> Removed:
