@@ -147,6 +147,20 @@ class Server:
         self._process.wait(10)
         self._process = None
 
+    def kill_parent(self) -> None:
+        """kill -9 of the parent alone: its workers must notice, and go."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """`atoll ...` on this server's data, beside the running server."""
+        command = [sys.executable, "-m", "atoll", *arguments, "--data", str(self.data)]
+        return subprocess.run(
+            command, env=self._environment(), capture_output=True, text=True, timeout=120, check=False
+        )
+
     def tail(self, lines: int = 60) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:]) if self.log.exists() else ""
 
