@@ -57,7 +57,7 @@ class Versions(RuleBasedStateMachine):
         content = f"{self.count:04}".encode() * (size // 4 + 1)
         reply = self("PutObject", Key=key, Body=content)
         assert reply["ETag"] == f'"{hashlib.md5(content).hexdigest()}"'
-        assert ("VersionId" in reply) == bool(self.state)
+        assert ("VersionId" in reply) == (self.state == "Enabled")
         self._put_in_model(key, content, reply)
 
     @rule(key=KEYS, batch=st.booleans())

@@ -295,7 +295,7 @@ def _answer(call: Call, bucket: Bucket, key: str, version: Version) -> Reply:
         f"Checksum{version.checksum_algorithm}": version.checksum,
         "ChecksumType": version.checksum_type,
     }
-    return reply | {"VersionId": version.version_id} if bucket.versioning else reply
+    return reply | objects.new_version_member(version)
 
 
 def _bare(etag: str) -> str:

@@ -61,9 +61,9 @@ async def copy_object(call: Call, request: "types.CopyObjectRequest") -> Reply:
         original = await call.read(lambda call: _read(call, request, source))
         await _authorise_tags(call, request, source, original.version)
         digests = await _digests(call, request, original)
-        made = await _commit(call, request, source, (original, digests))
-        if made is not None:
-            return _reply(made[0], made[1], original)
+        version = await _commit(call, request, source, (original, digests))
+        if version is not None:
+            return _reply(version, original)
     raise AwsError("SlowDown", "Please reduce your request rate.", 503)  # The source changed under every attempt.
 
 
@@ -131,19 +131,18 @@ async def _read(call: Call, request: Mapping[str, Any], source: Source) -> Origi
 
 async def _commit(
     call: Call, request: Mapping[str, Any], source: Source, read: tuple[Original, Digests]
-) -> tuple[Bucket, Version] | None:
+) -> Version | None:
     """None when the source is no longer what was read."""
     original, digests = read
     version = _new_version(call, request, original.version, digests)
 
-    async def attempt(call: Call) -> Bucket | None:
+    async def attempt(call: Call) -> Version | None:
         found = await find_source(call, request, source)
         if found.version != original.version:
             return None
         return await objects.put_if(call, request, version, original.inline)
 
-    bucket = await objects.commit(call, request, attempt)
-    return None if bucket is None else (bucket, version)
+    return await objects.commit(call, request, attempt)
 
 
 def _new_version(call: Call, request: Mapping[str, Any], original: Version, digests: Digests) -> Version:
@@ -168,9 +167,9 @@ def _new_version(call: Call, request: Mapping[str, Any], original: Version, dige
     )
 
 
-def _reply(bucket: Bucket, version: Version, original: Original) -> Reply:
+def _reply(version: Version, original: Original) -> Reply:
     result = {"ETag": f'"{version.etag}"', "LastModified": version.modified, **objects.checksum_members(version)}
-    reply: Reply = {"CopyObjectResult": result, **objects.version_member(bucket, version)}
+    reply: Reply = {"CopyObjectResult": result, **objects.new_version_member(version)}
     if original.bucket.versioning:
         reply["CopySourceVersionId"] = original.version.version_id
     return reply

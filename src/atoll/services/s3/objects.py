@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
-from atoll.operation import BlobBody, Call, Permission, Reply, Segment
+from atoll.operation import BlobBody, Body, Call, Permission, Reply, Segment
 from atoll.services.s3 import buckets, conditions, lookup, metadata, names, ranges, tag_sets, versions
 from atoll.services.s3.ingest import Stored, ingest
-from atoll.services.s3.records import Bucket, Version, version_key
+from atoll.services.s3.records import NULL_VERSION, Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import Conflict
@@ -69,12 +69,13 @@ async def put_object(call: Call, request: "types.PutObjectRequest") -> Reply:
         metadata=metadata.given_metadata(request),
         tags=tag_sets.given(request),
     )
-    # No body is read for a bucket that isn't there.
-    await call.read(lambda call: _bucket(call, request))
+    if not _is_here(request.get("Body", b"")):
+        # No body is taken for a bucket that isn't there.
+        await call.read(lambda call: _bucket(call, request))
     stored = await ingest(call, request)
     take_stored(version, stored)
-    bucket = await commit(call, request, lambda call: put_if(call, request, version, stored.inline))
-    return {"ETag": f'"{version.etag}"', **version_member(bucket, version), **checksum_members(version)}
+    await commit(call, request, lambda call: put_if(call, request, version, stored.inline))
+    return {"ETag": f'"{version.etag}"', **new_version_member(version), **checksum_members(version)}
 
 
 @s3.write("DeleteObject")
@@ -87,14 +88,13 @@ async def delete_object(call: Call, request: "types.DeleteObjectRequest") -> Rep
     return reply | {"DeleteMarker": True} if removed.delete_marker else reply
 
 
-async def put_if(call: Call, request: Mapping[str, Any], version: Version, inline: bytes | None) -> Bucket:
+async def put_if(call: Call, request: Mapping[str, Any], version: Version, inline: bytes | None) -> Version:
     """Inside a transaction: the request's conditions hold, and the version stands."""
     bucket = await _bucket(call, request)
     if conditions.is_write_conditional(request):
         existing = await versions.current(call.tx, bucket, request["Key"])
         conditions.check_write(request, existing[1] if existing else None)
-    await versions.put(call, bucket, request["Key"], version, inline)
-    return bucket
+    return await versions.put(call, bucket, request["Key"], version, inline)
 
 
 async def commit(call: Call, request: Mapping[str, Any], attempt: Callable[[Call], Awaitable[T]]) -> T:
@@ -142,9 +142,9 @@ def storage_class(request: Mapping[str, Any]) -> str:
     return "" if asked == "STANDARD" else asked
 
 
-def version_member(bucket: Bucket, version: Version) -> Reply:
-    """A bucket that never was versioned does not speak of versions."""
-    return {"VersionId": version.version_id} if bucket.versioning else {}
+def new_version_member(version: Version) -> Reply:
+    """S3 does not tell who writes that it became the null version; only who reads."""
+    return {} if version.version_id == NULL_VERSION else {"VersionId": version.version_id}
 
 
 def checksum_members(version: Version) -> Reply:
@@ -179,6 +179,10 @@ def _segments(version: Version, first_byte: int, length: int) -> list[Segment]:
         start += piece.length
     assert sum(segment.length for segment in segments) == length, "a record's pieces do not make up its size"
     return segments
+
+
+def _is_here(body: bytes | Body) -> bool:
+    return isinstance(body, bytes) or body.in_memory() is not None
 
 
 async def _bucket(call: Call, request: Mapping[str, Any]) -> Bucket:
