@@ -95,23 +95,21 @@ def parse_head(head: bytes, limits: Limits) -> Head:
     if len(fields.items) > limits.headers:
         raise Refused(431, "too many header fields")
     headers = Headers(fields.items)
-    path, query, headers = _split_target(method, target, headers)
-    length, chunked = _body_framing(headers, fields.items, limits, http_1_1=http_1_1)
-    if http_1_1 and "host" not in headers:
-        raise Refused(400, "no Host")
-    connection = headers.get("connection")
-    tokens = () if connection is None else [token.strip().lower() for token in connection.split(",")]
-    return Head(
-        method,
-        path,
-        query,
-        headers,
-        http_1_1,
-        "close" not in tokens if http_1_1 else "keep-alive" in tokens,
-        length,
-        chunked,
-        _expects_continue(headers) and http_1_1,
-    )
+    if target[0] != "/":
+        target, headers = _absolute(method, target, headers)
+    path, _, query = target.partition("?")
+    length, chunked = _body_framing(headers, limits, http_1_1=http_1_1)
+    _check_host(headers, http_1_1=http_1_1)
+    expects_continue = "expect" in headers and _expects_continue(headers) and http_1_1
+    keep_alive = _keep_alive(headers.get("connection"), http_1_1=http_1_1)
+    return Head(method, path, query, headers, http_1_1, keep_alive, length, chunked, expects_continue)
+
+
+def _keep_alive(connection: str | None, *, http_1_1: bool) -> bool:
+    if connection is None:
+        return http_1_1
+    tokens = [token.strip().lower() for token in connection.split(",")]
+    return "close" not in tokens if http_1_1 else "keep-alive" in tokens
 
 
 def _request_line(head: bytes) -> tuple[str, str, bool]:
@@ -138,30 +136,26 @@ def _status_of_bad_fields(fields: _Fields) -> int:
     return 501 if fields.complete and codings and not lengths and codings != ["chunked"] else 400
 
 
-def _split_target(method: str, target: str, headers: Headers) -> tuple[str, str, Headers]:
-    if target[0] != "/" and not (target == "*" and method == "OPTIONS"):
-        absolute = _ABSOLUTE.fullmatch(target)
-        if absolute is None or not absolute[1] or "@" in absolute[1]:
-            raise Refused(400, "not a request target")
-        # RFC 9112, 3.2.2: the target's authority replaces the Host field.
-        headers = Headers((name, absolute[1] if name.lower() == "host" else value) for name, value in headers.items)
-        target = absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
-    path, _, query = target.partition("?")
-    return path, query, headers
+def _absolute(method: str, target: str, headers: Headers) -> tuple[str, Headers]:
+    """The path and query of an absolute target, whose authority replaces the Host field (RFC 9112, 3.2.2)."""
+    if target == "*" and method == "OPTIONS":
+        return target, headers
+    absolute = _ABSOLUTE.fullmatch(target)
+    if absolute is None or not absolute[1] or "@" in absolute[1]:
+        raise Refused(400, "not a request target")
+    _check_host(headers, http_1_1=False)
+    headers = Headers((name, absolute[1] if name.lower() == "host" else value) for name, value in headers.items)
+    return absolute[2] if absolute[2].startswith("/") else "/" + absolute[2], headers
 
 
-def _body_framing(
-    headers: Headers, items: list[tuple[str, str]], limits: Limits, *, http_1_1: bool
-) -> tuple[int, bool]:
+def _body_framing(headers: Headers, limits: Limits, *, http_1_1: bool) -> tuple[int, bool]:
     """(length, chunked). llhttp has already refused repeated or non-digit lengths, and a length beside a coding."""
-    for name in ("host", "content-length", "transfer-encoding"):
-        value = headers.get(name)
-        if value is not None and "," in value and sum(1 for field, _ in items if field.lower() == name) > 1:
-            raise Refused(400, f"more than one {name}")
     coding = headers.get("transfer-encoding")
     if coding is not None:
         if coding.lower() != "chunked":
-            raise Refused(501, "a transfer coding other than chunked")
+            raise Refused(
+                400 if _repeated(headers, "transfer-encoding") else 501, "a transfer coding other than chunked"
+            )
         if not http_1_1:
             raise Refused(400, "a transfer coding in HTTP/1.0")  # RFC 9112, 6.1: its framing can't be trusted.
         return 0, True
@@ -175,11 +169,21 @@ def _body_framing(
     return int(length), False
 
 
+def _check_host(headers: Headers, *, http_1_1: bool) -> None:
+    host = headers.get("host")
+    if host is None:
+        if http_1_1:
+            raise Refused(400, "no Host")
+    elif "," in host and _repeated(headers, "host"):
+        raise Refused(400, "more than one Host")
+
+
+def _repeated(headers: Headers, lower: str) -> bool:
+    return sum(1 for name, _ in headers.items if name.lower() == lower) > 1
+
+
 def _expects_continue(headers: Headers) -> bool:
-    expectation = headers.get("expect")
-    if expectation is None:
-        return False
-    if expectation.lower() != "100-continue":
+    if headers.lower()["expect"].lower() != "100-continue":
         raise Refused(417, "an expectation other than 100-continue")
     return True
 
