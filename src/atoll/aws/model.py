@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
+from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
+
+from atoll.aws.errors import AwsError
 
 PROTOCOLS = frozenset({"ec2", "json", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"})
 
@@ -125,5 +128,9 @@ class Model:
 
 @lru_cache(maxsize=64)
 def load(service: str) -> Model:
-    """Raises botocore's UnknownServiceError."""
-    return Model(service, Loader().load_service_model(service, "service-2"))
+    """Raises AwsError for a service that AWS does not have."""
+    try:
+        description = Loader().load_service_model(service, "service-2")
+    except UnknownServiceError:
+        raise AwsError("UnknownOperationException", f"No service is called {service}.", 404) from None
+    return Model(service, description)

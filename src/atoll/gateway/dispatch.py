@@ -7,7 +7,7 @@ service's own "try again", and whatever else is raised is our bug, logged once a
 import logging
 from collections.abc import Sequence
 
-from atoll.aws.codec import Codec, codec_for
+from atoll.aws.codec import Codec, codec_for, codec_of
 from atoll.aws.errors import AwsError
 from atoll.aws.wire import WireReply, WireRequest
 from atoll.base import ids
@@ -41,8 +41,11 @@ class Gateway:
         codec: Codec | None = None
         operation: str | None = None
         try:
-            codec = _codec(service, http)
             routed = await self._routed(service, http)
+            if service not in self._cloud.services:
+                # Loading a model costs a tenth of a second and stays in memory: nobody unknown makes us do that.
+                await self._authenticator.authenticate(routed, service)
+            codec = codec_of(service, routed)
             operation = codec.route(routed)
             reply = await self._perform(codec, operation, http, routed, request_id)
         except AwsError as error:
@@ -53,7 +56,6 @@ class Gateway:
         except Exception:
             log.exception("%s %s %s failed", request_id, service, operation)
             reply = _refusal(codec, operation, _our_fault(service), request_id)
-        reply.headers.append(("x-amz-request-id" if service == "s3" else "x-amzn-RequestId", request_id))
         reply.headers.append(("Server", "Atoll"))
         return reply
 
@@ -87,17 +89,6 @@ class Gateway:
         if service is None or operation not in service.operations:
             raise AwsError("NotImplemented", f"Atoll does not implement {codec.service}:{operation}.", 501)
         return service
-
-
-def _codec(service: str, http: HttpRequest) -> Codec:
-    """Of a service that speaks several protocols, the one this request is in."""
-    if http.headers.get("smithy-protocol") == "rpc-v2-cbor":
-        return codec_for(service, "smithy-rpc-v2-cbor")
-    if "x-amz-target" in http.headers:
-        return codec_for(service, "json")
-    if service == "cloudwatch":
-        return codec_for(service, "query")
-    return codec_for(service)
 
 
 def _refusal(codec: Codec | None, operation: str | None, error: AwsError, request_id: str) -> WireReply:
