@@ -261,8 +261,8 @@ class Connection(Channel):
             return
         if self._peer_done:
             raise Refused(400, "the body is incomplete")
-        if head.length > limits.small_body_bytes or (head.chunked and head.expects_continue):
-            # Not read further until the handler wants it, so that an upload can be refused unread.
+        if head.length > limits.small_body_bytes or head.expects_continue:
+            # Not read further until the handler wants it, so that an upload can be refused unread, and unsent.
             self.flow(on=False)
             self._start(body)
         else:

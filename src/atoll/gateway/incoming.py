@@ -147,7 +147,8 @@ class RawBody:
         self._drained = True
         self._link.want_body()
         while not self.whole:
-            if isinstance(self._decoder, SizedBody):
+            # What is small is sooner here than handed to a thread that waits for it.
+            if isinstance(self._decoder, SizedBody) and self._decoder.left > self._link.queued_body_bytes:
                 await self._receive(self._link, self._decoder, sink)
             if not self.whole:
                 await self._through_loop(self._link, sink)
@@ -192,7 +193,7 @@ class RawBody:
             if pieces:
                 await link.in_thread(bulk.write_pieces, sink, pieces)
             if whole or (fast and isinstance(self._decoder, SizedBody)):
-                return
+                return  # If not whole: a thread may be worth it again.
             if self._failure is not None and not self._pieces:
                 raise self._failure
 

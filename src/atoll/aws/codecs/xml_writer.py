@@ -13,6 +13,8 @@ from atoll.aws.model import Shape
 
 Write = Callable[[Any], str]
 
+_SEPARATOR = "|"  # Printable, so that it can't spoil `escape`'s shortest way, and rare in keys.
+COLUMNS_MIN = 16  # From so many structures on, working by columns pays.
 COMPILED_MAX = 256  # Expressions a structure; a set of members beyond them is written member by member.
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -46,10 +48,35 @@ def escape_attribute(text: str) -> str:
     return escape(text).replace("\t", "&#x9;").replace("\n", "&#xa;")
 
 
+def escape_all(texts: list[str]) -> list[str]:
+    """Each escaped, but looked at only once, as one text: most need nothing, or all the same."""
+    joined = _SEPARATOR.join(texts)
+    if joined.count(_SEPARATOR) != len(texts) - 1:
+        return [escape(text) for text in texts]
+    escaped = escape(joined)
+    return texts if escaped is joined else escaped.split(_SEPARATOR)
+
+
 class _Member(NamedTuple):
     write: Write
     tag: str | None  # None where `write` is needed: for lists, maps and structures.
     render: Format | None  # None for integers.
+    shape: Shape
+
+    def column(self, values: list[Any]) -> list[Any]:
+        """What stands between the tags, for many structures at once."""
+        if self.tag is None:
+            return [self.write(value) for value in values]
+        render = self.render
+        if render is None:
+            return values
+        if render is escape:
+            # Few different ones: each is escaped once.
+            if "enum" in self.shape.traits:
+                known = {value: escape(value) for value in set(values)}
+                return [known[value] for value in values]
+            return escape_all(values)
+        return [value if type(value) is str else render(value) for value in values]
 
 
 class _Structure:
@@ -64,6 +91,7 @@ class _Structure:
         self._frame = frame
         self._members_of = members
         self._compiled: dict[tuple[str, ...], Write] = {}
+        self._by_columns: dict[tuple[str, ...], Write] = {}
 
     def __call__(self, values: Mapping[str, Any]) -> str:
         compiled = self._compiled.get(tuple(values))
@@ -73,28 +101,54 @@ class _Structure:
 
     def many(self, items: Iterable[Mapping[str, Any]]) -> str:
         """As one call each would, without the calls."""
-        known, out = self._compiled, []
-        for values in items:
-            compiled = known.get(tuple(values))
-            out.append(self(values) if compiled is None or None in values.values() else compiled(values))
-        return "".join(out)
+        items = list(items)
+        if len(items) >= COLUMNS_MIN and len(sets := set(map(tuple, items))) == 1:
+            names = sets.pop()
+            columns = [[item[name] for item in items] for name in names]
+            if not any(None in column for column in columns):
+                return self._write_columns(names, columns)
+        return "".join([self(values) for values in items])
+
+    def _write_columns(self, names: tuple[str, ...], columns: list[list[Any]]) -> str:
+        members = self._known_members(names)
+        if names not in self._by_columns and len(self._by_columns) < COMPILED_MAX:
+            self._by_columns[names] = self._compile_columns(names, members)
+        write = self._by_columns.get(names) or self._compile_columns(names, members)
+        return write([members[name].column(column) for name, column in zip(names, columns, strict=True)])
 
     def _write_new(self, values: Mapping[str, Any]) -> str:
-        # Only now: a shape may contain itself.
-        members = self._members_of(self._shape)
-        unknown = values.keys() - members.keys()
-        assert not unknown, f"{self._shape.name} has no member {', '.join(unknown)} in its body"
         names = tuple(values)
+        members = self._known_members(names)
         if names not in self._compiled and len(self._compiled) < COMPILED_MAX:
             self._compiled[names] = self._compile(names, members)
         start, end = self._frame
         return start + "".join([members[name].write(value) for name, value in values.items()]) + end
 
+    def _known_members(self, names: tuple[str, ...]) -> dict[str, _Member]:
+        # Not before they are needed: a shape may contain itself.
+        members = self._members_of(self._shape)
+        unknown = set(names) - members.keys()
+        assert not unknown, f"{self._shape.name} has no member {', '.join(unknown)} in its body"
+        return members
+
+    def _compile_columns(self, names: tuple[str, ...], members: Mapping[str, _Member]) -> Write:
+        source = []
+        for index, name in enumerate(names):
+            tag = members[name].tag
+            assert _NAME.fullmatch(name + (tag or "")), f"{self._shape.name} has a member {name!r}"
+            shown = f"{{c{index}:d}}" if tag and members[name].render is None else f"{{c{index}}}"
+            source.append(f"<{tag}>{shown}</{tag}>" if tag else shown)
+        row = ", ".join(f"c{index}" for index in range(len(names)))
+        scope = {"start": self._frame[0], "end": self._frame[1]}
+        text = f"lambda columns: ''.join([f'{{start}}{''.join(source)}{{end}}' for {row}, in zip(*columns)])"
+        made: Write = eval(text, scope)  # noqa: S307 - of checked names only
+        return made
+
     def _compile(self, names: tuple[str, ...], members: Mapping[str, _Member]) -> Write:
         scope: dict[str, Any] = {"start": self._frame[0], "end": self._frame[1]}
         source = []
         for index, name in enumerate(names):
-            write, tag, render = members[name]
+            write, tag, render, _ = members[name]
             assert _NAME.fullmatch(name + (tag or "")), f"{self._shape.name} has a member {name!r}"
             if tag is None:
                 scope[f"f{index}"] = write
@@ -142,8 +196,8 @@ class XmlWriter:
     def _member(self, shape: Shape, tag: str) -> _Member:
         write = self.element(shape, tag)
         if shape.type in ("structure", "list", "map"):
-            return _Member(write, None, None)
-        return _Member(write, tag, None if shape.type in ("integer", "long") else self._text(shape))
+            return _Member(write, None, None, shape)
+        return _Member(write, tag, None if shape.type in ("integer", "long") else self._text(shape), shape)
 
     def _structure(self, shape: Shape, tag: str) -> Write:
         attributes = {name: member for name, member in shape.members.items() if member.traits.get("xmlAttribute")}

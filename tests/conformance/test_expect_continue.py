@@ -1,0 +1,38 @@
+"""A client that asks before it sends: who may not upload is told so before the body, who may is told to go on."""
+
+import socket
+from urllib.parse import urlsplit
+
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+BODY = b"a small body"
+
+
+def ask(cloud, head: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", cloud.port), timeout=10)
+    connection.sendall(head)
+    return connection
+
+
+def signed_head(cloud, url: str) -> bytes:
+    headers = {"Host": urlsplit(url).netloc, "Content-Length": str(len(BODY)), "Expect": "100-continue"}
+    request = AWSRequest("PUT", url, headers=headers, data=BODY)
+    S3SigV4Auth(Credentials(cloud.access_key, cloud.secret_key), "s3", cloud.region).add_auth(request)
+    lines = [f"PUT {urlsplit(url).path} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def test_an_unsigned_upload_is_refused_before_its_body(cloud, bucket) -> None:
+    head = f"PUT /{bucket}/key HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n"
+    with ask(cloud, head.encode()) as connection:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_signed_upload_is_asked_for_its_body(cloud, bucket) -> None:
+    with ask(cloud, signed_head(cloud, f"{cloud.endpoint}/{bucket}/key")) as connection:
+        assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(BODY)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert cloud.client("s3").get_object(Bucket=bucket, Key="key")["Body"].read() == BODY
