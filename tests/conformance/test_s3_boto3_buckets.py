@@ -1,5 +1,6 @@
 """Buckets: made, found, listed, deleted, and refused."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -206,6 +207,6 @@ def test_waiters_agree_with_the_cloud(s3: Any, new_bucket: Callable[..., str]) -
 def test_answers_carry_the_request_id(s3: Any, bucket: str) -> None:
     first = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
     second = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
-    assert first["RequestId"]
+    assert re.fullmatch("[0-9A-Z]{16}", first["RequestId"])  # One, and not two joined by a comma.
     assert first["RequestId"] != second["RequestId"]
     assert first["HTTPHeaders"]["x-amz-request-id"] == first["RequestId"]
