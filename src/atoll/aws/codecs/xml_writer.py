@@ -66,12 +66,15 @@ class _Member(NamedTuple):
     def column(self, values: list[Any]) -> list[Any]:
         """What stands between the tags, for many structures at once."""
         if self.tag is None:
+            if self.shape.type == "list" and "enum" in self.shape.member.traits:
+                written = {value: self.write(value) for value in set(map(tuple, values))}
+                return [written[tuple(value)] for value in values]
             return [self.write(value) for value in values]
         render = self.render
         if render is None:
             return values
         if render is escape:
-            # Few different ones: each is escaped once.
+            # Of enumerations there are few different values: each is written once.
             if "enum" in self.shape.traits:
                 known = {value: escape(value) for value in set(values)}
                 return [known[value] for value in values]

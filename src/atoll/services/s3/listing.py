@@ -186,7 +186,7 @@ class Page:
 
     def take(self, rows: list[tuple[bytes, bytes]]) -> None:
         """Moves `lo` behind everything that has been counted or passed over."""
-        question, lo, entry = self.question, self.lo, self.entry
+        question, lo, entry, contents = self.question, self.lo, self.entry, self.contents
         delimiter, prefix_bytes, shown = question.delimiter, len(question.prefix), question.shown
         for row_key, row in rows:
             if row_key < lo:
@@ -202,7 +202,7 @@ class Page:
                 if delimiter and (at := raw.find(delimiter, prefix_bytes)) >= 0:
                     lo = self.count_prefix(raw[: at + len(delimiter)])
                     continue
-                self.contents.append(entry(shown(raw), listed))
+                contents.append(entry(shown(raw), listed))
                 self.last = raw
                 self.room -= 1
             # The key's end mark, one higher: behind all its versions.
@@ -216,16 +216,25 @@ class Page:
         return behind(keys.open_text(raw))
 
     def entry(self, key: str, listed: Listed) -> dict[str, Any]:
-        entry: dict[str, Any] = {
-            "Key": key,
-            "LastModified": listed.modified,
-            "ETag": f'"{listed.etag}"',
-            "Size": listed.size,
-            "StorageClass": listed.storage_class or "STANDARD",
-        }
+        # In one display: adding members one by one would cost a listing of 1,000 a tenth of a millisecond each.
         if listed.checksum_algorithm:
-            entry["ChecksumAlgorithm"] = [listed.checksum_algorithm]
-            entry["ChecksumType"] = listed.checksum_type
+            entry: dict[str, Any] = {
+                "Key": key,
+                "LastModified": listed.modified,
+                "ETag": f'"{listed.etag}"',
+                "Size": listed.size,
+                "StorageClass": listed.storage_class or "STANDARD",
+                "ChecksumAlgorithm": (listed.checksum_algorithm,),
+                "ChecksumType": listed.checksum_type,
+            }
+        else:
+            entry = {
+                "Key": key,
+                "LastModified": listed.modified,
+                "ETag": f'"{listed.etag}"',
+                "Size": listed.size,
+                "StorageClass": listed.storage_class or "STANDARD",
+            }
         if self.with_owner:
             entry["Owner"] = self.owner(listed.owner)
         return entry
