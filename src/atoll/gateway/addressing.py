@@ -4,12 +4,14 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.htm
 """
 
 import ipaddress
-from collections.abc import Sequence
+from functools import lru_cache
 
 DOMAINS: tuple[str, ...] = ("localhost",)
+HOSTS_REMEMBERED_MAX = 1024
 
 
-def bucket_of(host: str | None, domains: Sequence[str] = DOMAINS) -> str | None:
+@lru_cache(maxsize=HOSTS_REMEMBERED_MAX)
+def bucket_of(host: str | None, domains: tuple[str, ...] = DOMAINS) -> str | None:
     """The bucket that a Host header names, or None where the path names it."""
     if not host:
         return None

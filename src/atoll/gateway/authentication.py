@@ -5,7 +5,7 @@ or answers with an identity that the secret's owner alone can have, or with the 
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
@@ -107,7 +107,7 @@ class Authenticator:
         clock: Callable[[], float],
         region: str,
         dev: bool = False,  # noqa: FBT001, FBT002
-        domains: Sequence[str] = DOMAINS,
+        domains: tuple[str, ...] = DOMAINS,
     ) -> None:
         self._domains = domains
         self._find = find

@@ -5,7 +5,6 @@ service's own "try again", and whatever else is raised is our bug, logged once a
 """
 
 import logging
-from collections.abc import Sequence
 
 from atoll.aws.codec import Codec, codec_for, codec_of
 from atoll.aws.errors import AwsError
@@ -28,7 +27,9 @@ HEALTH_PATH = "/_atoll/health"  # Not a bucket's name, so no S3 path can mean it
 class Gateway:
     """One worker's door. `handle` is what the HTTP core calls."""
 
-    def __init__(self, cloud: Cloud, authenticator: Authenticator, domains: Sequence[str] = addressing.DOMAINS) -> None:
+    def __init__(
+        self, cloud: Cloud, authenticator: Authenticator, domains: tuple[str, ...] = addressing.DOMAINS
+    ) -> None:
         self._cloud = cloud
         self._authenticator = authenticator
         self._domains = domains
