@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import importlib
+import os
 import pkgutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -48,7 +50,8 @@ def load_operations() -> None:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store = SqliteStore(settings.data / "store.db")
+    # A worker that can't write any more ends, as if told to: its parent starts another.
+    store = SqliteStore(settings.data / "store.db", broken=lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         yield store
     finally:

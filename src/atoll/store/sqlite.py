@@ -93,14 +93,17 @@ class Snapshot:
 
 
 class SqliteStore:
-    """To be made after a fork, never before: SQLite's locks do not survive one."""
+    """To be made after a fork, never before: SQLite's locks do not survive one.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    `broken` is called, in the commit thread, when a bug has ended that thread: reads go on, writes never will.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], broken: Callable[[], None] = lambda: None) -> None:
         name = os.fspath(path)
         _create(name)
         self._pool = _Pool(name)
         self._checkpointer = Checkpointer(name)
-        self._committer = Committer(name, self._checkpointer.told)
+        self._committer = Committer(name, self._checkpointer.told, broken)
 
     async def get(self, p: bytes, k: bytes) -> bytes | None:
         rows = self._pool.take()

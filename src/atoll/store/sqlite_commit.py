@@ -117,7 +117,8 @@ class _Batch:
 
 
 class Committer:
-    def __init__(self, path: str, told: Callable[[int], None]) -> None:
+    def __init__(self, path: str, told: Callable[[int], None], broken: Callable[[], None]) -> None:
+        self._broken = broken
         self._lock = WriteLock(path)
         self._rows = Rows(path)
         self._rows.on_commit(told)
@@ -151,6 +152,10 @@ class Committer:
         try:
             while (operation := self._queue.get()) is not None:
                 self._commit_from(operation)
+        except BaseException:
+            # A bug of ours. This process can't write any more; whoever made the store decides what becomes of it.
+            self._broken()
+            raise
         finally:
             self._closed = True
             queued = [self._queue.get() for _ in range(self._queue.qsize())]

@@ -329,8 +329,10 @@ def test_a_bug_in_the_commit_thread_leaves_nobody_waiting(tmp_path: Path, monkey
     def fail(*_args: object) -> None:
         raise ZeroDivisionError
 
+    broken: list[str] = []
+
     async def scenario() -> None:
-        store = SqliteStore(tmp_path / "atoll.db")
+        store = SqliteStore(tmp_path / "atoll.db", broken=lambda: broken.append("told"))
         await store.write([(P, b"before", b"")])
         monkeypatch.setattr(sqlite_commit._Batch, "apply", fail)
         results = await asyncio.gather(*(store.write([(P, b"%d" % n, b"")]) for n in range(5)), return_exceptions=True)
@@ -339,6 +341,7 @@ def test_a_bug_in_the_commit_thread_leaves_nobody_waiting(tmp_path: Path, monkey
             await store.write([(P, b"after", b"")])
         assert [k for k, _ in await everything(store)] == [b"before"]
         await store.close()
+        assert broken == ["told"]
 
     asyncio.run(scenario())
 
