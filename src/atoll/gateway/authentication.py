@@ -5,13 +5,14 @@ or answers with an identity that the secret's owner alone can have, or with the 
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Protocol
 
-from atoll.aws import chunked, presigned_v2, sigv4
-from atoll.aws.signature_errors import S3Wording, ServiceWording, Wording, wording_of
+from atoll.aws import chunked, form_signature, presigned_v2, sigv4
+from atoll.aws.form import Field
+from atoll.aws.signature_errors import Claim, S3Wording, ServiceWording, Wording, wording_of
 from atoll.aws.wire import Headers, WireRequest
 from atoll.gateway.addressing import DOMAINS, bucket_of
 from atoll.gateway.payload import PayloadRules, missing_content_hash, read_raw, s3_rules
@@ -141,6 +142,21 @@ class Authenticator:
         sigv4.verify(signature, wire, credential.secret_key, sha256(whole).hexdigest())
         return Authenticated(credential.identity, PayloadRules(whole=whole))
 
+    async def authenticate_form(self, fields: Mapping[str, Field]) -> Identity:
+        """Who signed the policy of a form, or nobody. Whether the form keeps to its policy is another matter."""
+        signature = form_signature.parse(fields, self._region)
+        if signature is None:
+            return ANONYMOUS
+        credential = await self._find(signature.access_key_id)
+        if credential is None and self._dev:
+            return _dev_root(signature.access_key_id)
+        if credential is None:
+            raise S3Wording().unknown_key(signature.access_key_id)
+        signature.verify(credential.secret_key)
+        if credential.session_token or signature.session_token:
+            _check_token(credential, signature, self._clock(), S3Wording())
+        return credential.identity
+
     async def _presigned_v2(self, wire: WireRequest, signature: presigned_v2.PresignedV2) -> Authenticated:
         rules = s3_rules(wire.headers.lower(), wire.headers.get("x-amz-content-sha256") or sigv4.UNSIGNED_PAYLOAD)
         if rules.content_hash in {chunked.SIGNED, chunked.SIGNED_TRAILER}:
@@ -169,9 +185,15 @@ def _verified_s3(wire: WireRequest, signature: sigv4.Signature, credential: Cred
     return Authenticated(credential.identity, rules)
 
 
-def _check_token(
-    credential: Credential, signature: "sigv4.Signature | presigned_v2.PresignedV2", now: float, wording: Wording
-) -> None:
+class _Signature(Protocol):
+    @property
+    def session_token(self) -> str: ...
+
+    @property
+    def claim(self) -> Claim: ...
+
+
+def _check_token(credential: Credential, signature: _Signature, now: float, wording: Wording) -> None:
     given = signature.session_token
     if not given:
         raise wording.unknown_key(signature.claim.access_key_id)  # A temporary key is none without its token.

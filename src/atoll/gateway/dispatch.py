@@ -10,7 +10,7 @@ from atoll.aws.codec import Codec, codec_for, codec_of
 from atoll.aws.errors import AwsError
 from atoll.aws.wire import WireReply, WireRequest
 from atoll.base import ids
-from atoll.gateway import addressing
+from atoll.gateway import addressing, form_upload
 from atoll.gateway.authentication import Authenticator, service_of
 from atoll.gateway.connection import HttpRequest
 from atoll.gateway.payload import VerifiedBody, read_raw
@@ -33,6 +33,7 @@ class Gateway:
         self._cloud = cloud
         self._authenticator = authenticator
         self._domains = domains
+        self._forms = form_upload.FormUploads(cloud, authenticator)
 
     async def handle(self, http: HttpRequest) -> WireReply:
         request_id = ids.new_request_id()
@@ -47,8 +48,12 @@ class Gateway:
                 # Loading a model costs a tenth of a second and stays in memory: nobody unknown makes us do that.
                 await self._authenticator.authenticate(routed, service)
             codec = codec_of(service, routed)
-            operation = codec.route(routed)
-            reply = await self._perform(codec, operation, http, routed, request_id)
+            if service == "s3" and form_upload.is_form(routed):
+                operation = form_upload.PERFORMED
+                reply = await self._forms.upload(http, routed, codec, request_id)
+            else:
+                operation = codec.route(routed)
+                reply = await self._perform(codec, operation, http, routed, request_id)
         except AwsError as error:
             reply = _refusal(codec, operation, error, request_id)
         except (Busy, Conflict, Full, Unknown) as outcome:

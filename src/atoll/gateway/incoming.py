@@ -130,8 +130,26 @@ class RawBody:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    async def next_bytes(self) -> bytes:
+        """What is here of the body, or comes next; b"" at its end. What follows can still be drained. Raises as drain does."""
+        assert not self._drained, "a body that is drained leaves nothing"
+        link = self._link
+        if not self._pieces and not self.whole and link is not None:
+            link.want_body()
+            while not self._pieces and not self.whole:
+                if self._failure is not None:
+                    raise self._failure
+                self._wake = asyncio.get_running_loop().create_future()
+                link.flow(on=True)
+                await self._wake
+                self._wake = None
+            if not self.whole:
+                link.flow(on=False)
+        pieces, self._pieces, self._held_bytes = self._pieces, [], 0
+        return b"".join(pieces)
+
     async def drain(self, sink: Sink) -> None:
-        """Moves the whole body into the sink, once. Raises AwsError IncompleteBody or RequestTimeout, and what the sink raises.
+        """Moves what is left of the body into the sink, once. Raises AwsError IncompleteBody or RequestTimeout, and what the sink raises.
 
         The sink may not keep a view after its write has returned: the memory is used again.
         """

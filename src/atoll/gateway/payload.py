@@ -120,7 +120,7 @@ class VerifiedBody:
             return self._whole
         if self.length is not None and self.length > limit:
             raise too_large(self.length, limit)
-        collected = _Collected(limit)
+        collected = Collected(limit)
         await self.drain(collected)
         return bytes(collected.data)
 
@@ -180,7 +180,9 @@ class _Decoding:
             self._sink.write(piece)
 
 
-class _Collected:
+class Collected:
+    """A sink that keeps what it gets, up to a limit."""
+
     def __init__(self, limit: int) -> None:
         self.data = bytearray()
         self._limit = limit
