@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from atoll.aws.errors import AwsError
+from atoll.aws.checksums import crc64nvme
 from atoll.base import ids
 from atoll.operation import Call, Cloud, HttpFacts, Identity, Service, perform
 from atoll.store import Full
@@ -51,6 +52,10 @@ class MemoryWriter:
         self._parts = bytearray()
         self._open = True
         blobs.open_writers += 1
+
+    @property
+    def crc64(self) -> int:
+        return crc64nvme(bytes(self._parts))
 
     def write(self, data: bytes | memoryview) -> None:
         assert self._open

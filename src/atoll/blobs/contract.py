@@ -7,6 +7,11 @@ from typing import Protocol
 class BlobWriter(Protocol):
     """One blob on its way in. Calls block, and are made from one thread at a time (a pool thread for big bodies)."""
 
+    @property
+    def crc64(self) -> int:
+        """CRC64NVME of what has been written so far."""
+        ...
+
     def write(self, data: bytes | memoryview) -> None:
         """Raises store.Full when the disk has no room."""
         ...

@@ -50,6 +50,10 @@ class FileBlobWriter:
             self.abort()
             raise _told(error) from error
 
+    @property
+    def crc64(self) -> int:
+        return self._crc64
+
     def _new_file(self) -> int:
         try:
             return os.open(self._directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)

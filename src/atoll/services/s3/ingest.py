@@ -162,7 +162,8 @@ class Intake:
         self._filled = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._lane: _Md5Lane | None = None
-        self._sums = {name: checksums.new(name) for name in {keep, said.algorithm, checksums.CRC64NVME} - {""}}
+        # CRC64NVME the blob's writer computes anyway.
+        self._sums = {name: checksums.new(name) for name in {keep, said.algorithm} - {"", checksums.CRC64NVME}}
         self._writer: BlobWriter | None = None
         self._closed = False
 
@@ -206,10 +207,11 @@ class Intake:
         if self._filled:
             self._pass_on()
         self._end_lane()
+        assert self._writer is not None
         digest = self._md5.digest()
         sums = {name: running.digest() for name, running in self._sums.items()}
+        sums[checksums.CRC64NVME] = self._writer.crc64.to_bytes(8, "big")
         integrity.verify(self._said, trailers, digest, sums)
-        assert self._writer is not None
         blob_id = self._writer.finish()
         self._closed = True
         return Stored(
