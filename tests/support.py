@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from atoll.aws.errors import AwsError
 from atoll.aws.checksums import crc64nvme
+from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.operation import Call, Cloud, HttpFacts, Identity, Service, perform
 from atoll.store import Full
