@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from atoll.aws.cors import Rule
 from atoll.base import ids
 from atoll.blobs.contract import Blobs
 from atoll.store import Reader, Store, Tx
@@ -236,6 +237,9 @@ class Call:
 
 Permits = Callable[[Call, str, Request], Sequence[Permission]]
 
+CrossOriginRules = Callable[[Reader, str], Awaitable[list[Rule] | None]]
+"""By a bucket's name; None where there is no such bucket."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -250,6 +254,7 @@ class Service:
     def __init__(self, name: str, permits: Permits | None = None) -> None:
         self.name = name  # botocore's name of the service
         self.permits: Permits = permits or self._one_action
+        self.cross_origin: CrossOriginRules | None = None  # S3's: the gateway answers browsers by them.
         self.operations: dict[str, Operation] = {}
 
     def _one_action(self, call: Call, operation: str, request: Request) -> Sequence[Permission]:
@@ -291,6 +296,7 @@ __all__ = [
     "Call",
     "Cloud",
     "Credential",
+    "CrossOriginRules",
     "HttpFacts",
     "Identity",
     "Kind",

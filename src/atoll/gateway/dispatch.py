@@ -13,6 +13,7 @@ from atoll.base import ids
 from atoll.gateway import addressing, form_upload
 from atoll.gateway.authentication import Authenticator, service_of
 from atoll.gateway.connection import HttpRequest
+from atoll.gateway.cross_origin import CrossOrigin
 from atoll.gateway.payload import VerifiedBody, read_raw
 from atoll.operation import Call, Cloud, HttpFacts, Service, perform
 from atoll.store import Busy, Conflict, Full, Unknown
@@ -33,6 +34,7 @@ class Gateway:
         self._cloud = cloud
         self._authenticator = authenticator
         self._domains = domains
+        self._cross_origin = CrossOrigin(cloud)
         self._forms = form_upload.FormUploads(cloud, authenticator)
 
     async def handle(self, http: HttpRequest) -> WireReply:
@@ -42,8 +44,11 @@ class Gateway:
         service = service_of(http)
         codec: Codec | None = None
         operation: str | None = None
+        shared: list[tuple[str, str]] = []
         try:
             routed = await self._routed(service, http)
+            if service == "s3" and "origin" in http.headers:
+                shared = await self._cross_origin.told(routed)
             if service not in self._cloud.services:
                 # Loading a model costs a tenth of a second and stays in memory: nobody unknown makes us do that.
                 await self._authenticator.authenticate(routed, service)
@@ -51,6 +56,9 @@ class Gateway:
             if service == "s3" and form_upload.is_form(routed):
                 operation = form_upload.PERFORMED
                 reply = await self._forms.upload(http, routed, codec, request_id)
+            elif service == "s3" and routed.method == "OPTIONS":
+                shared = []
+                reply = await self._cross_origin.preflight(routed, request_id)
             else:
                 operation = codec.route(routed)
                 reply = await self._perform(codec, operation, http, routed, request_id)
@@ -62,7 +70,7 @@ class Gateway:
         except Exception:
             log.exception("%s %s %s failed", request_id, service, operation)
             reply = _refusal(codec, operation, _our_fault(service), request_id)
-        reply.headers.append(("Server", "Atoll"))
+        reply.headers += [*shared, ("Server", "Atoll")]
         return reply
 
     async def _routed(self, service: str, http: HttpRequest) -> WireRequest:

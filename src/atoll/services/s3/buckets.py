@@ -9,6 +9,7 @@ from atoll.operation import Call, Reply
 from atoll.services.s3 import documents, names, tag_sets
 from atoll.services.s3.records import (
     BUCKETS,
+    CORS_ROW,
     Bucket,
     decode_bucket,
     decode_part,
@@ -173,6 +174,7 @@ async def _put_new(call: Call, name: str, region: str, tags: tag_sets.Tags) -> N
 def _delete(call: Call, bucket: Bucket) -> bool:
     call.tx.delete(BUCKETS, keys.pack(bucket.name))
     call.tx.delete(_owned(bucket.account), keys.pack(bucket.name))
+    call.tx.delete(bucket.shelf("c"), CORS_ROW)
     return True
 
 

@@ -8,6 +8,7 @@
     {account}/{region}/s3/n/{bucket}   pack(key)                                order, 8 bytes (of a null version made while suspended)
     {account}/{region}/s3/u/{bucket}   pack(key, upload id)                     Upload
     {account}/{region}/s3/p/{bucket}   pack(upload id) + part number (8 bytes)  Part
+    {account}/{region}/s3/c/{bucket}   pack("cors")                             cors.Rule...  (the bucket's rules for browsers)
     blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one)
     blobs/dropped                      pack(time in ms) + pack(blob id)         b""           (the sweeper looks whether it has none)
 
@@ -33,6 +34,7 @@ ORDER_UNVERSIONED = 2**64 - 1
 NULL_VERSION = "null"
 
 BUCKETS = b"global/s3/buckets"
+CORS_ROW = keys.pack("cors")
 
 
 class Bucket(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -45,7 +47,7 @@ class Bucket(msgspec.Struct, array_like=True, omit_defaults=True):
     tags: list[tuple[str, str]] = []
 
     def shelf(self, kind: str) -> bytes:
-        """kind: o, d, n, u or p (see the table above)."""
+        """kind: c, d, n, o, p or u (see the table above)."""
         return f"{self.account}/{self.region}/s3/{kind}/{self.id}".encode()
 
 

@@ -204,6 +204,10 @@ _BYPASS = frozenset({"BypassGovernanceRetention"})
 
 # Of the shapes within requests. What is missing here is refused where the shape is used.
 HONOURED_WITHIN: dict[str, frozenset[str]] = {
+    "CORSConfiguration": frozenset({"CORSRules"}),
+    "CORSRule": frozenset(
+        {"ID", "AllowedHeaders", "AllowedMethods", "AllowedOrigins", "ExposeHeaders", "MaxAgeSeconds"}
+    ),
     "CompletedMultipartUpload": frozenset({"Parts"}),
     "CompletedPart": _CHECKSUMS | {"ETag", "PartNumber"},
     "CreateBucketConfiguration": frozenset({"LocationConstraint", "Tags"}),
@@ -228,10 +232,12 @@ HONOURED: dict[str, frozenset[str]] = {
     "CreateBucket": frozenset({"Bucket"}),
     "CreateMultipartUpload": _OBJECT | _HEADERS | {"Tagging", "ChecksumAlgorithm", "ChecksumType"},
     "DeleteBucket": _BUCKET,
+    "DeleteBucketCors": _BUCKET,
     "DeleteBucketTagging": _BUCKET,
     "DeleteObject": _VERSION | _BYPASS | {"IfMatch"},
     "DeleteObjectTagging": _VERSION,
     "DeleteObjects": _BUCKET | _BYPASS | {"Delete", "ChecksumAlgorithm"},
+    "GetBucketCors": _BUCKET,
     "GetBucketLocation": _BUCKET,
     "GetBucketTagging": _BUCKET,
     "GetBucketVersioning": _BUCKET,
@@ -247,6 +253,7 @@ HONOURED: dict[str, frozenset[str]] = {
     "ListObjects": _LISTING | {"Marker"},
     "ListObjectsV2": _LISTING | {"ContinuationToken", "FetchOwner", "StartAfter"},
     "ListParts": _UPLOAD | {"MaxParts", "PartNumberMarker"},
+    "PutBucketCors": _BUCKET | _DOCUMENT | {"CORSConfiguration"},
     "PutBucketTagging": _BUCKET | _DOCUMENT | {"Tagging"},
     "PutBucketVersioning": _BUCKET | _DOCUMENT | {"VersioningConfiguration"},
     "PutObject": _OBJECT | _PAYLOAD | _HEADERS | _WRITE_CONDITIONS | {"Tagging"},
