@@ -31,10 +31,12 @@ types: $(VENV)/test.stamp  ## TypedDicts of requests and replies, generated from
 	@$(BIN)/python tools/make_types.py
 
 check: types  ## format, lint, types, import rules, tidy, unit tests: under a minute
+	@mkdir -p build
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo --verbose | tail -3
+	@$(BIN)/lint-imports --no-logo >build/imports.log || { cat build/imports.log; exit 1; }
+	@$(BIN)/python tools/make_support.py --check
 	@$(BIN)/pytest tests/unit tests/property -m "not slow" -n 2 -p no:cacheprovider
 
 tools: $(VENV)/test.stamp
