@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the client programs the conformance tests drive. Does nothing when all are there; run by `make test`.
-#   from the distribution   restic, rclone, node and npm, nginx (benchmark only)
+#   from the distribution   restic, rclone, node and npm
 #   from npm                the AWS SDK for JavaScript, into the user's cache, never into this tree
 #   from PyPI               aws, s3cmd: with the test extra (requirements-test.lock), checked here
 set -euo pipefail
@@ -9,9 +9,9 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 wanted="$here/tests/conformance/javascript/package.json"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/atoll/javascript"
 
-declare -A package=([restic]=restic [rclone]=rclone [node]=nodejs [npm]=npm [nginx]=nginx-light)
+declare -A package=([restic]=restic [rclone]=rclone [node]=nodejs [npm]=npm)
 missing=()
-for program in restic rclone node npm nginx; do
+for program in restic rclone node npm; do
   PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
 
