@@ -74,7 +74,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wire", "length"), [(SIZED + DATA, len(DATA)), (CHUNKED + chunked(DATA), None), (CHUNKED + chunked(DATA, 50), None)]
+    ("wire", "length"),
+    [(SIZED + DATA, len(DATA)), (CHUNKED + chunked(DATA), None), (CHUNKED + chunked(DATA, 50), None)],
 )
 def test_a_big_body_arrives_whole_and_the_connection_goes_on(wire: bytes, length: int | None):
     async def test():
