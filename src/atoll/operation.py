@@ -158,7 +158,7 @@ class Cloud:
 class Call:
     """One API call on its way through an operation. All an operation may touch."""
 
-    __slots__ = ("cloud", "http", "identity", "now", "region", "request_id", "service", "tx")
+    __slots__ = ("cloud", "http", "identity", "now", "premises", "region", "request_id", "service", "tx")
 
     def __init__(
         self,
@@ -177,6 +177,7 @@ class Call:
         self.request_id = request_id or ids.new_request_id()
         self.http = http or HttpFacts()
         self.now = cloud.now()
+        self.premises: dict[str, Any] = {}  # What the service's own judgement (Service.weigh) rests on.
         self.tx: Any = None  # A Reader in reads, a Tx in writes, None in streams until call.read / call.write.
 
     @property
@@ -209,8 +210,9 @@ class Call:
             self.tx = None
 
     async def authorise(self, *permissions: Permission) -> None:
-        """For what only shows inside an operation (a copy's source); the dispatcher has asked for the rest."""
-        await self.cloud.authorise(self, permissions)
+        """For what only shows inside an operation (a copy's source); `perform` has asked for the rest."""
+        weigh = self.service.weigh
+        await self.cloud.authorise(self, permissions if weigh is None else await weigh(self, permissions))
 
     async def api(
         self, service: str, operation: str, request: Request, *, as_service: bool = False, account: str = ""
@@ -236,6 +238,8 @@ class Call:
 
 
 Permits = Callable[[Call, str, Request], Sequence[Permission]]
+Weigh = Callable[[Call, Sequence[Permission]], Awaitable[Sequence[Permission]]]
+"""Adds what the resources themselves say of the caller: raises AwsError AccessDenied, or answers what is left to ask of IAM."""
 
 CrossOriginRules = Callable[[Reader, str], Awaitable[list[Rule] | None]]
 """By a bucket's name; None where there is no such bucket."""
@@ -254,6 +258,7 @@ class Service:
     def __init__(self, name: str, permits: Permits | None = None) -> None:
         self.name = name  # botocore's name of the service
         self.permits: Permits = permits or self._one_action
+        self.weigh: Weigh | None = None  # Of services whose resources have policies.
         self.cross_origin: CrossOriginRules | None = None  # S3's: the gateway answers browsers by them.
         self.operations: dict[str, Operation] = {}
 
@@ -281,7 +286,7 @@ class Service:
 async def perform(call: Call, name: str, request: Request) -> Reply:
     """Authorises and runs one operation. Raises AwsError, or the store's errors."""
     operation = call.service.operations[name]
-    await call.cloud.authorise(call, call.service.permits(call, name, request))
+    await call.authorise(*call.service.permits(call, name, request))
     if operation.kind is Kind.STREAM:
         return await operation.function(call, request) or {}
     if operation.kind is Kind.READ:
@@ -309,5 +314,6 @@ __all__ = [
     "Segment",
     "Service",
     "Sink",
+    "Weigh",
     "perform",
 ]

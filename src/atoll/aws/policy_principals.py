@@ -21,7 +21,8 @@ class Caller:
 
     account: str
     names: frozenset[str]
-    kind: str = "AWS"  # AWS, Service, Federated, CanonicalUser
+    kind: str = "AWS"  # AWS, Service, Federated
+    canonical: str = ""  # S3's name for the account, by which a CanonicalUser is meant.
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Principals:
         if not caller.names.isdisjoint(names):
             return Match.ITSELF
         if caller.kind == "AWS" and caller.account in names:
+            return Match.ACCOUNT
+        if caller.canonical and caller.canonical in self.names.get("CanonicalUser", frozenset()):
             return Match.ACCOUNT
         return Match.NO
 

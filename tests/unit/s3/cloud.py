@@ -1,6 +1,7 @@
 """S3 on a memory store, called without waiting: `s3("PutObject", Key="k", Body=b"")`. Bucket is "bucket" unless said."""
 
 import asyncio
+import json
 import os
 
 import pytest
@@ -8,7 +9,20 @@ from tests.support import TestCloud
 
 from atoll.aws.errors import AwsError
 from atoll.operation import BlobBody, Identity
-from atoll.services.s3 import buckets, completion, copies, deletes, listing, multipart, objects, tagging  # noqa: F401
+from atoll.services.s3 import (  # noqa: F401
+    acl,
+    buckets,
+    completion,
+    copies,
+    deletes,
+    listing,
+    multipart,
+    objects,
+    ownership,
+    policies,
+    public_access,
+    tagging,
+)
 from atoll.services.s3.records import BUCKETS, decode_bucket
 from atoll.services.s3.service import s3
 from atoll.store import keys
@@ -44,6 +58,17 @@ class S3:
 
     def set_versioning(self, status):
         self("PutBucketVersioning", VersioningConfiguration={"Status": status})
+
+    def publish(self, *actions):
+        """Lets anyone do these to the bucket and its objects (s3:GetObject unless said)."""
+        self("DeletePublicAccessBlock")
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": list(actions) or "s3:GetObject",
+            "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"],
+        }
+        self("PutBucketPolicy", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
 
     def put(self, key, body=b"", **request):
         return self("PutObject", Key=key, Body=body, **request)

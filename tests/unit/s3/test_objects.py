@@ -187,6 +187,7 @@ def test_response_headers_can_be_asked_for():
         "attachment",
         "no-cache",
     )
+    s3.publish()
     assert s3.code("GetObject", Key="k", ResponseContentType="a/b", identity=ANONYMOUS) == "InvalidRequest"
 
 

@@ -71,17 +71,12 @@ def code_of(operation, **members):
         ("PutObject", "ServerSideEncryption", "AES256", "NotImplemented"),
         ("PutObject", "StorageClass", "GLACIER", "NotImplemented"),
         ("PutObject", "StorageClass", "CHEAP", "InvalidStorageClass"),
-        ("PutObject", "ACL", "public-read", "AccessControlListNotSupported"),
-        ("PutObject", "ACL", "everyone", "InvalidArgument"),
-        ("PutObject", "GrantRead", "id=abc", "AccessControlListNotSupported"),
         ("PutObject", "ObjectLockMode", "GOVERNANCE", "InvalidRequest"),
         ("PutObject", "WebsiteRedirectLocation", "/elsewhere", "NotImplemented"),
         ("PutObject", "WriteOffsetBytes", 0, "NotImplemented"),
         ("PutObject", "RequestPayer", "someone", "InvalidArgument"),
         ("PutObject", "SSECustomerAlgorithm", "AES256", "NotImplemented"),
         ("GetObject", "SSECustomerAlgorithm", "AES256", "InvalidRequest"),
-        ("CreateBucket", "ACL", "public-read", "InvalidBucketAclWithObjectOwnership"),
-        ("CreateBucket", "ObjectOwnership", "ObjectWriter", "NotImplemented"),
         ("CreateBucket", "CreateBucketConfiguration", {"Bucket": {"Type": "Directory"}}, "NotImplemented"),
         ("CreateBucket", "CreateBucketConfiguration", {"Location": {"Name": "use1-az4"}}, "NotImplemented"),
         ("CreateBucket", "ObjectLockEnabledForBucket", True, "NotImplemented"),
@@ -94,10 +89,8 @@ def test_refusal(operation, member, value, code):
 
 
 def test_values_that_change_nothing_are_accepted():
-    refuse_unsupported("PutObject", {"Bucket": "b", "Key": "k", "ACL": "bucket-owner-full-control"})
     refuse_unsupported(
         "PutObject", {"StorageClass": "STANDARD", "RequestPayer": "requester", "BucketKeyEnabled": False}
     )
-    refuse_unsupported("CreateBucket", {"ACL": "private", "ObjectOwnership": "BucketOwnerEnforced"})
     refuse_unsupported("CreateBucket", {"ObjectLockEnabledForBucket": False, "BucketNamespace": "global"})
     refuse_unsupported("DeleteObject", {"BypassGovernanceRetention": True})

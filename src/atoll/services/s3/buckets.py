@@ -1,13 +1,15 @@
 """Buckets: making, finding, listing and deleting them, and their versioning."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs import references
 from atoll.operation import Call, Reply
-from atoll.services.s3 import documents, names, tag_sets
+from atoll.services.s3 import access, bucket_policy, documents, grants, names, tag_sets
 from atoll.services.s3.records import (
+    BUCKET_OWNER_ENFORCED,
     BUCKETS,
     CORS_ROW,
     Bucket,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 BUCKETS_PER_ACCOUNT_MAX = 10_000
 PARTS_PER_TRANSACTION_MAX = 1000
+OWNERSHIPS = frozenset({BUCKET_OWNER_ENFORCED, "BucketOwnerPreferred", "ObjectWriter"})
 LEGACY_REGION = "us-east-1"  # Where making your own bucket again succeeds, and LocationConstraint stays unsaid.
 # fmt: off
 _REGIONS = frozenset({
@@ -46,9 +49,11 @@ async def create_bucket(call: Call, request: "types.CreateBucketRequest") -> "ty
     configuration = request.get("CreateBucketConfiguration") or {}
     region = _new_bucket_region(call, configuration.get("LocationConstraint"))
     tags = tag_sets.checked_for_bucket(configuration.get("Tags") or [])
+    bucket = Bucket(name, ids.new_hex(16), call.account, region, call.now, tags=tags)
+    _take_ownership(bucket, request)
     existing = await _load(call, name)
     if existing is None:
-        await _put_new(call, name, region, tags)
+        await _put_new(call, bucket)
     elif existing.account != call.account:
         raise AwsError(
             "BucketAlreadyExists",
@@ -148,11 +153,11 @@ async def get_bucket_versioning(
 
 
 async def find(call: Call, name: str, expected_owner: str | None = None) -> Bucket:
-    """Raises NoSuchBucket, or AccessDenied when it is another account's: buckets have no policies that could share them."""
+    """Raises NoSuchBucket, or AccessDenied when it is another account's, unless this call was let into this very bucket."""
     bucket = await _load(call, name)
     if bucket is None:
         raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=name)
-    if bucket.account != call.account or expected_owner not in {None, bucket.account}:
+    if not access.admits(call, bucket) or expected_owner not in {None, bucket.account}:
         raise AwsError("AccessDenied", "Access Denied", 403)
     return bucket
 
@@ -162,19 +167,47 @@ async def _load(call: Call, name: str) -> Bucket | None:
     return None if row is None else decode_bucket(row)
 
 
-async def _put_new(call: Call, name: str, region: str, tags: tag_sets.Tags) -> None:
+def acl_against_ownership() -> AwsError:
+    return AwsError(
+        "InvalidBucketAclWithObjectOwnership",
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+        400,
+    )
+
+
+def _take_ownership(bucket: Bucket, request: Mapping[str, Any]) -> None:
+    bucket.ownership = request.get("ObjectOwnership", BUCKET_OWNER_ENFORCED)
+    if bucket.ownership not in OWNERSHIPS:
+        raise AwsError(
+            "InvalidArgument",
+            "Invalid x-amz-object-ownership header: " + bucket.ownership,
+            400,
+            ArgumentName="x-amz-object-ownership",
+        )
+    bucket.acl = grants.by_header(request, grants.Parties(bucket.account))
+    if bucket.acl is not None and bucket.ownership == BUCKET_OWNER_ENFORCED:
+        raise acl_against_ownership()
+    if grants.is_public(bucket.acl):
+        raise AwsError(
+            "InvalidBucketAclWithBlockPublicAccessError",
+            "Bucket cannot have public ACLs set with BlockPublicAccess enabled",
+            400,
+        )
+
+
+async def _put_new(call: Call, bucket: Bucket) -> None:
     owned = await call.tx.scan(_owned(call.account), b"", None, BUCKETS_PER_ACCOUNT_MAX)
     if len(owned) >= BUCKETS_PER_ACCOUNT_MAX:
         raise AwsError("TooManyBuckets", "You have attempted to create more buckets than allowed", 400)
-    bucket = Bucket(name, ids.new_hex(16), call.account, region, call.now, tags=tags)
-    call.tx.put(BUCKETS, keys.pack(name), encode(bucket))
-    call.tx.put(_owned(call.account), keys.pack(name), encode(bucket))
+    call.tx.put(BUCKETS, keys.pack(bucket.name), encode(bucket))
+    call.tx.put(_owned(call.account), keys.pack(bucket.name), encode(bucket))
 
 
 def _delete(call: Call, bucket: Bucket) -> bool:
     call.tx.delete(BUCKETS, keys.pack(bucket.name))
     call.tx.delete(_owned(bucket.account), keys.pack(bucket.name))
     call.tx.delete(bucket.shelf("c"), CORS_ROW)
+    bucket_policy.drop(call.tx, bucket)
     return True
 
 

@@ -176,6 +176,7 @@ def _assembled(call: Call, upload: Upload, parts: Sequence[Part]) -> Version:
         size=size,
         etag=_etag([part.md5 for part in parts]),
         owner=upload.owner,
+        acl=upload.acl,
         storage_class=upload.storage_class,
         checksum_algorithm=algorithm,
         checksum=integrity.whole_checksum(algorithm, kind, [(_digest(algorithm, part), part.size) for part in parts]),

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.operation import BlobBody, Call, Permission, Reply, Segment
-from atoll.services.s3 import buckets, conditions, integrity, metadata, names, objects, tag_sets, versions
+from atoll.services.s3 import access, buckets, conditions, integrity, metadata, names, objects, tag_sets, versions
 from atoll.services.s3.records import Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
@@ -100,6 +100,7 @@ async def find_source(call: Call, request: Mapping[str, Any], source: Source) ->
         found = await versions.current(call.tx, bucket, source.key)
     else:
         found = await versions.find(call.tx, bucket, source.key, source.version_id)
+    access.hold(call, bucket, source.key, found[1] if found else None)
     if found is None and source.version_id is not None:
         raise AwsError("NoSuchVersion", "The specified version does not exist.", 404, Key=source.key)
     if found is not None and found[1].delete_marker and source.version_id is not None:
@@ -154,7 +155,6 @@ def _new_version(call: Call, request: Mapping[str, Any], original: Version, dige
         size=original.size,
         storage_class=objects.storage_class(request),
         etag=digests.etag,
-        owner=call.account,
         checksum_algorithm=digests.algorithm,
         checksum=digests.checksum,
         checksum_type=integrity.FULL_OBJECT,

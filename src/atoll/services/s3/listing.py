@@ -16,7 +16,7 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reader, Reply
 from atoll.services.s3 import buckets, names, versions
-from atoll.services.s3.records import Bucket, version_key
+from atoll.services.s3.records import BUCKET_OWNER_ENFORCED, Bucket, version_key
 from atoll.services.s3.refusals import refuse_unsupported
 from atoll.services.s3.service import s3
 from atoll.store import keys
@@ -167,10 +167,13 @@ class Page:
         self.last = b""  # The key or common prefix that came last, unescaped.
         self.truncated = False
         self._owners: dict[str, dict[str, str]] = {}
+        self._sole_owner = ""  # Of all objects, where the bucket's owner is enforced.
 
     async def fill(self, tx: Reader, bucket: Bucket) -> None:
         if self.room == 0:
             return
+        if bucket.ownership == BUCKET_OWNER_ENFORCED:
+            self._sole_owner = bucket.account
         shelf, hi = bucket.shelf("o"), self.question.hi
         # With a delimiter the first rows may all stand for one common prefix.
         batch = min(self.room + 1, BATCH_ROWS_FIRST) if self.question.delimiter else self.room + 1
@@ -241,6 +244,7 @@ class Page:
 
     def owner(self, account: str) -> dict[str, str]:
         """One dict for all that an account owns: most often that is the whole page."""
+        account = self._sole_owner or account
         if account not in self._owners:
             self._owners[account] = names.owner(account)
         return self._owners[account]

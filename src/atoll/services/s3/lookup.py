@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Permission, Reply
-from atoll.services.s3 import buckets, conditions, names, versions
+from atoll.services.s3 import access, buckets, conditions, names, versions
 from atoll.services.s3.records import Bucket, Version
 
 T = TypeVar("T")
@@ -35,6 +35,7 @@ async def find(call: Call, request: Mapping[str, Any]) -> Meant:
         if version_id is None
         else versions.find(call.tx, bucket, key, version_id)
     )
+    access.hold(call, bucket, key, found[1] if found else None)
     if found is None or found[1].delete_marker:
         raise _absent(call, request, found[1] if found else None)
     return Meant(bucket, key, *found)
@@ -49,7 +50,8 @@ async def veiled(call: Call, request: Mapping[str, Any], work: Awaitable[T]) -> 
         return await work
     except AwsError as error:
         if error.code in _ABSENT_CODES:
-            await call.authorise(Permission("s3:ListBucket", names.bucket_arn(request["Bucket"])))
+            context = {"s3:prefix": request["Key"]}
+            await call.authorise(Permission("s3:ListBucket", names.bucket_arn(request["Bucket"]), context))
         raise
 
 

@@ -12,7 +12,7 @@ from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs import references
 from atoll.operation import Call, Reply
-from atoll.services.s3 import buckets, integrity, metadata, names, tag_sets, versions
+from atoll.services.s3 import acl, buckets, integrity, metadata, names, tag_sets, versions
 from atoll.services.s3.ingest import Stored, ingest
 from atoll.services.s3.integrity import Declared
 from atoll.services.s3.records import Bucket, Part, Upload, decode_part, decode_upload, encode
@@ -36,7 +36,6 @@ async def create_multipart_upload(call: Call, request: "types.CreateMultipartUpl
         request["Key"],
         _new_upload_id(call),
         versions.modified_at(call.now),
-        owner=call.account,
         checksum_algorithm=algorithm,
         checksum_type=kind,
         headers=metadata.given_headers(request),
@@ -45,6 +44,7 @@ async def create_multipart_upload(call: Call, request: "types.CreateMultipartUpl
         initiator=call.identity.arn,
     )
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
+    acl.give(call, bucket, request, upload)
     call.tx.put(bucket.shelf("u"), upload_key(upload.key, upload.upload_id), encode(upload))
     reply: Reply = {"Bucket": bucket.name, "Key": upload.key, "UploadId": upload.upload_id}
     return reply | {"ChecksumAlgorithm": algorithm, "ChecksumType": kind} if algorithm else reply

@@ -9,6 +9,7 @@ from atoll.aws.errors import AwsError
 from atoll.services.s3.records import KEY_BYTES_MAX
 
 BUCKET_ARN_PREFIX = "arn:aws:s3:::"
+ANONYMOUS_ID = "65a011a29cdf8ec533ec3d1ccaae921c"  # AWS's own, of who is nobody known
 
 # Labels of lower-case letters, digits and hyphens, joined by single dots; each starts and ends with a letter or a digit.
 _LABELS = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -40,7 +41,7 @@ def check_key(key: str) -> None:
 @lru_cache(maxsize=1024)
 def canonical_id(account: str) -> str:
     """S3's own name for an account, as owners are listed and IAM's accounts know it: 64 hexadecimal digits."""
-    return hashlib.sha256(account.encode()).hexdigest()
+    return hashlib.sha256(account.encode()).hexdigest() if account else ANONYMOUS_ID
 
 
 def owner(account: str) -> dict[str, str]:

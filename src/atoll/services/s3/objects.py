@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.operation import BlobBody, Body, Call, Permission, Reply, Segment
-from atoll.services.s3 import buckets, conditions, lookup, metadata, names, ranges, tag_sets, versions
+from atoll.services.s3 import acl, buckets, conditions, lookup, metadata, names, ranges, tag_sets, versions
 from atoll.services.s3.ingest import Stored, ingest
 from atoll.services.s3.records import NULL_VERSION, Bucket, Version, version_key
 from atoll.services.s3.refusals import refuse_unsupported
@@ -63,7 +63,6 @@ async def put_object(call: Call, request: "types.PutObjectRequest") -> Reply:
     version = Version(
         "",
         versions.modified_at(call.now),
-        owner=call.account,
         storage_class=storage_class(request),
         headers=metadata.given_headers(request),
         metadata=metadata.given_metadata(request),
@@ -94,6 +93,7 @@ async def put_if(call: Call, request: Mapping[str, Any], version: Version, inlin
     if conditions.is_write_conditional(request):
         existing = await versions.current(call.tx, bucket, request["Key"])
         conditions.check_write(request, existing[1] if existing else None)
+    acl.give(call, bucket, request, version)
     return await versions.put(call, bucket, request["Key"], version, inline)
 
 

@@ -8,6 +8,7 @@
     {account}/{region}/s3/n/{bucket}   pack(key)                                order, 8 bytes (of a null version made while suspended)
     {account}/{region}/s3/u/{bucket}   pack(key, upload id)                     Upload
     {account}/{region}/s3/p/{bucket}   pack(upload id) + part number (8 bytes)  Part
+    {account}/{region}/s3/a/{bucket}   pack("policy")                           Document      (the bucket's policy)
     {account}/{region}/s3/c/{bucket}   pack("cors")                             cors.Rule...  (the bucket's rules for browsers)
     blobs/refs                         pack(blob id, owner)                     b""           (a blob lives while it has one)
     blobs/dropped                      pack(time in ms) + pack(blob id)         b""           (the sweeper looks whether it has none)
@@ -22,6 +23,7 @@ The row with the least order is the current version; it may be a delete marker. 
 version takes `min(now, one before the current)` (see versions.next_order), so clocks that step back change nothing.
 """
 
+from enum import IntFlag
 from typing import Any
 
 import msgspec
@@ -35,6 +37,20 @@ NULL_VERSION = "null"
 
 BUCKETS = b"global/s3/buckets"
 CORS_ROW = keys.pack("cors")
+BUCKET_OWNER_ENFORCED = "BucketOwnerEnforced"
+NOT_BLOCKED = -1
+
+Grants = list[tuple[str, str]]
+"""Of an ACL: grantee (a canonical id, or a group's URI) and permission."""
+
+
+class Block(IntFlag):
+    """The switches of a public access block, named as the members of PublicAccessBlockConfiguration."""
+
+    BlockPublicAcls = 1
+    IgnorePublicAcls = 2
+    BlockPublicPolicy = 4
+    RestrictPublicBuckets = 8
 
 
 class Bucket(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -45,9 +61,16 @@ class Bucket(msgspec.Struct, array_like=True, omit_defaults=True):
     created: float  # Unix seconds
     versioning: str = ""  # "", "Enabled" or "Suspended"
     tags: list[tuple[str, str]] = []
+    ownership: str = BUCKET_OWNER_ENFORCED  # "" where the controls were deleted: as ObjectWriter
+    blocked: int = 15  # Blocks, all of them; NOT_BLOCKED where the block was deleted
+    acl: Grants | None = None  # None: its owner has FULL_CONTROL
+    has_policy: bool = False
+
+    def blocks(self, what: Block) -> bool:
+        return self.blocked != NOT_BLOCKED and bool(self.blocked & what)
 
     def shelf(self, kind: str) -> bytes:
-        """kind: c, d, n, o, p or u (see the table above)."""
+        """kind: a, c, d, n, o, p or u (see the table above)."""
         return f"{self.account}/{self.region}/s3/{kind}/{self.id}".encode()
 
 
@@ -88,6 +111,7 @@ class Version(msgspec.Struct, array_like=True, omit_defaults=True):
     metadata: dict[str, str] = {}  # x-amz-meta-*, lower-case names without the prefix
     tags: list[tuple[str, str]] = []
     ref: str = ""  # this version's name in blobs/refs
+    acl: Grants | None = None  # None: its owner has FULL_CONTROL
 
 
 class Upload(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -102,6 +126,7 @@ class Upload(msgspec.Struct, array_like=True, omit_defaults=True):
     metadata: dict[str, str] = {}
     tags: list[tuple[str, str]] = []
     initiator: str = ""  # ARN
+    acl: Grants | None = None  # of the object to be
 
 
 class Part(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -118,11 +143,20 @@ class Part(msgspec.Struct, array_like=True, omit_defaults=True):
     crc64: int = 0
 
 
+class Document(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A bucket's policy. A user or role it names is remembered by its id: a name made again is not the one that was meant."""
+
+    text: str
+    known: dict[str, str] = {}  # ARN -> unique id
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoders: dict[type, Any] = {shape: msgspec.msgpack.Decoder(shape) for shape in (Bucket, Version, Upload, Part)}
+_decoders: dict[type, Any] = {
+    shape: msgspec.msgpack.Decoder(shape) for shape in (Bucket, Version, Upload, Part, Document)
+}
 
 
-def encode(record: Bucket | Version | Upload | Part) -> bytes:
+def encode(record: Bucket | Version | Upload | Part | Document) -> bytes:
     return _encoder.encode(record)
 
 
@@ -130,6 +164,7 @@ decode_bucket = _decoders[Bucket].decode
 decode_version = _decoders[Version].decode
 decode_upload = _decoders[Upload].decode
 decode_part = _decoders[Part].decode
+decode_document = _decoders[Document].decode
 
 
 def version_key(key: str, order: int) -> bytes:

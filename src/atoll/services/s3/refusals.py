@@ -1,7 +1,7 @@
 """What S3 operations accept in AWS's model and Atoll does not honour: each such member is refused, none is ignored.
 
 Every input member of every operation served is either in HONOURED or has a rule in RULES; tests/unit/s3/test_refusals.py walks the
-model and holds us to it. Where AWS has an answer for a bucket without the feature (no ACLs, no Object Lock), that is the answer.
+model and holds us to it. Where AWS has an answer for a bucket without the feature (no Object Lock), that is the answer.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,9 +30,6 @@ _STORAGE_CLASSES_ELSEWHERE = frozenset(
         "STANDARD_IA",
     }
 )
-_BUCKET_ACLS = frozenset({"private", "public-read", "public-read-write", "authenticated-read"})
-_OBJECT_ACLS = _BUCKET_ACLS | {"aws-exec-read", "bucket-owner-read", "bucket-owner-full-control"}
-_OBJECT_ACLS_WITHOUT_EFFECT = frozenset({"private", "bucket-owner-read", "bucket-owner-full-control"})
 
 
 def not_implemented() -> AwsError:
@@ -51,32 +48,6 @@ def _refuse_unless(*harmless: Any) -> Rule:
             raise not_implemented()
 
     return rule
-
-
-def _acl(operation: str, value: str) -> None:
-    """Buckets are owned as BucketOwnerEnforced, so whoever may reach an object is never a matter of its ACL."""
-    if operation == "CreateBucket":
-        if value not in _BUCKET_ACLS:
-            raise AwsError("InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=value)
-        if value != "private":
-            raise _bucket_acl_refused()
-    elif value not in _OBJECT_ACLS:
-        raise AwsError("InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=value)
-    elif value not in _OBJECT_ACLS_WITHOUT_EFFECT:
-        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-
-
-def _grant(operation: str, value: str) -> None:
-    if operation == "CreateBucket":
-        raise _bucket_acl_refused()
-    raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
-
-
-def _bucket_acl_refused() -> AwsError:
-    return AwsError(
-        "InvalidBucketAclWithObjectOwnership",
-        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
-    )
 
 
 def _storage_class(_operation: str, value: str) -> None:
@@ -121,14 +92,7 @@ def _bucket_configuration(_operation: str, value: Mapping[str, Any]) -> None:
 
 
 RULES: dict[str, Rule] = {
-    "ACL": _acl,
-    "GrantFullControl": _grant,
-    "GrantRead": _grant,
-    "GrantReadACP": _grant,
-    "GrantWrite": _grant,
-    "GrantWriteACP": _grant,
     "CreateBucketConfiguration": _bucket_configuration,
-    "ObjectOwnership": _refuse_unless("BucketOwnerEnforced"),
     "ObjectLockEnabledForBucket": _unless_false,
     "ObjectLockMode": _lock,
     "ObjectLockRetainUntilDate": _lock,
@@ -198,12 +162,15 @@ _OVERRIDES = frozenset(
 _GET = _VERSION | _CONDITIONS | _OVERRIDES | {"Range", "PartNumber", "ChecksumMode"}
 # OptionalObjectAttributes can only ask for RestoreStatus, which objects that were never archived do not have.
 _LISTING = _BUCKET | {"Delimiter", "EncodingType", "MaxKeys", "Prefix", "OptionalObjectAttributes"}
+_GRANTS = frozenset({"ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWriteACP"})
+_BUCKET_GRANTS = _GRANTS | {"GrantWrite"}
 _WRITE_CONDITIONS = frozenset({"IfMatch", "IfNoneMatch"})
 # Nothing is retained, as no bucket has Object Lock: there is nothing to bypass.
 _BYPASS = frozenset({"BypassGovernanceRetention"})
 
 # Of the shapes within requests. What is missing here is refused where the shape is used.
 HONOURED_WITHIN: dict[str, frozenset[str]] = {
+    "AccessControlPolicy": frozenset({"Grants", "Owner"}),
     "CORSConfiguration": frozenset({"CORSRules"}),
     "CORSRule": frozenset(
         {"ID", "AllowedHeaders", "AllowedMethods", "AllowedOrigins", "ExposeHeaders", "MaxAgeSeconds"}
@@ -212,7 +179,15 @@ HONOURED_WITHIN: dict[str, frozenset[str]] = {
     "CompletedPart": _CHECKSUMS | {"ETag", "PartNumber"},
     "CreateBucketConfiguration": frozenset({"LocationConstraint", "Tags"}),
     "Delete": frozenset({"Objects", "Quiet"}),
+    "Grant": frozenset({"Grantee", "Permission"}),
+    "Grantee": frozenset({"DisplayName", "EmailAddress", "ID", "Type", "URI"}),
     "ObjectIdentifier": frozenset({"Key", "VersionId", "ETag"}),
+    "Owner": frozenset({"DisplayName", "ID"}),
+    "OwnershipControls": frozenset({"Rules"}),
+    "OwnershipControlsRule": frozenset({"ObjectOwnership"}),
+    "PublicAccessBlockConfiguration": frozenset(
+        {"BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"}
+    ),
     "Tag": frozenset({"Key", "Value"}),
     "Tagging": frozenset({"TagSet"}),
     "VersioningConfiguration": frozenset({"Status"}),
@@ -227,23 +202,33 @@ HONOURED: dict[str, frozenset[str]] = {
     "CopyObject": _OBJECT
     | _SOURCE
     | _HEADERS
+    | _GRANTS
     | _WRITE_CONDITIONS
     | {"ChecksumAlgorithm", "MetadataDirective", "TaggingDirective", "Tagging"},
-    "CreateBucket": frozenset({"Bucket"}),
-    "CreateMultipartUpload": _OBJECT | _HEADERS | {"Tagging", "ChecksumAlgorithm", "ChecksumType"},
+    "CreateBucket": _BUCKET_GRANTS | {"Bucket", "ObjectOwnership"},
+    "CreateMultipartUpload": _OBJECT | _HEADERS | _GRANTS | {"Tagging", "ChecksumAlgorithm", "ChecksumType"},
     "DeleteBucket": _BUCKET,
+    "DeleteBucketOwnershipControls": _BUCKET,
+    "DeleteBucketPolicy": _BUCKET,
     "DeleteBucketCors": _BUCKET,
     "DeleteBucketTagging": _BUCKET,
     "DeleteObject": _VERSION | _BYPASS | {"IfMatch"},
     "DeleteObjectTagging": _VERSION,
     "DeleteObjects": _BUCKET | _BYPASS | {"Delete", "ChecksumAlgorithm"},
+    "DeletePublicAccessBlock": _BUCKET,
+    "GetBucketAcl": _BUCKET,
     "GetBucketCors": _BUCKET,
     "GetBucketLocation": _BUCKET,
+    "GetBucketOwnershipControls": _BUCKET,
+    "GetBucketPolicy": _BUCKET,
+    "GetBucketPolicyStatus": _BUCKET,
     "GetBucketTagging": _BUCKET,
     "GetBucketVersioning": _BUCKET,
     "GetObject": _GET,
+    "GetObjectAcl": _VERSION,
     "GetObjectAttributes": _VERSION | {"MaxParts", "PartNumberMarker", "ObjectAttributes"},
     "GetObjectTagging": _VERSION,
+    "GetPublicAccessBlock": _BUCKET,
     "HeadBucket": _BUCKET,
     "HeadObject": _GET,
     "ListBuckets": frozenset({"MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion"}),
@@ -253,11 +238,16 @@ HONOURED: dict[str, frozenset[str]] = {
     "ListObjects": _LISTING | {"Marker"},
     "ListObjectsV2": _LISTING | {"ContinuationToken", "FetchOwner", "StartAfter"},
     "ListParts": _UPLOAD | {"MaxParts", "PartNumberMarker"},
+    "PutBucketAcl": _BUCKET | _DOCUMENT | _BUCKET_GRANTS | {"AccessControlPolicy"},
+    "PutBucketOwnershipControls": _BUCKET | _DOCUMENT | {"OwnershipControls"},
+    "PutBucketPolicy": _BUCKET | _DOCUMENT | {"Policy", "ConfirmRemoveSelfBucketAccess"},
     "PutBucketCors": _BUCKET | _DOCUMENT | {"CORSConfiguration"},
     "PutBucketTagging": _BUCKET | _DOCUMENT | {"Tagging"},
     "PutBucketVersioning": _BUCKET | _DOCUMENT | {"VersioningConfiguration"},
-    "PutObject": _OBJECT | _PAYLOAD | _HEADERS | _WRITE_CONDITIONS | {"Tagging"},
+    "PutObject": _OBJECT | _PAYLOAD | _HEADERS | _GRANTS | _WRITE_CONDITIONS | {"Tagging"},
+    "PutObjectAcl": _VERSION | _DOCUMENT | _BUCKET_GRANTS | {"AccessControlPolicy"},
     "PutObjectTagging": _VERSION | _DOCUMENT | {"Tagging"},
+    "PutPublicAccessBlock": _BUCKET | _DOCUMENT | {"PublicAccessBlockConfiguration"},
     "UploadPart": _UPLOAD | _PAYLOAD | {"PartNumber"},
     "UploadPartCopy": _UPLOAD | _SOURCE | {"CopySourceRange", "PartNumber"},
 }
