@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
@@ -98,7 +99,7 @@ def test_a_part_is_a_field_whatever_its_filename(s3: Any, http: SignedHttp, buck
 
 
 def test_names_of_fields_and_conditions_have_no_case(http: SignedHttp, bucket: str, sign: Sign) -> None:
-    fields = sign(Fields={"aCl": "private"}, Conditions=[["StArTs-WiTh", "$AcL", "priv"]])
+    fields = sign(Fields={"cAche-Control": "private"}, Conditions=[["StArTs-WiTh", "$CACHE-control", "priv"]])
     assert post(http, bucket, {name.upper(): value for name, value in fields.items()}).status == 204
 
 
@@ -216,3 +217,34 @@ def test_temporary_keys_sign_forms_together_with_their_token(
     assert (answer.status, error_of(answer)["Code"]) == (403, "InvalidAccessKeyId")
     answer = post(http, bucket, fields | {"x-amz-security-token": "another"})
     assert (answer.status, error_of(answer)["Code"]) == (400, "InvalidToken")
+
+
+def open_to_all(s3: Any, bucket: str, statement: dict[str, Any]) -> None:
+    s3.delete_public_access_block(Bucket=bucket)
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", **statement}]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+
+def test_nobody_in_particular_may_upload_where_a_policy_lets_everyone(s3: Any, http: SignedHttp, bucket: str) -> None:
+    open_to_all(s3, bucket, {"Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/in/*"})
+    for key, status in (("in/a", 201), ("out/a", 403)):
+        assert post(http, bucket, {"key": key, "success_action_status": "201"}).status == status
+    assert keys_in(s3, bucket) == ["in/a"]
+
+
+def test_nobody_in_particular_may_upload_where_an_acl_lets_everyone(s3: Any, http: SignedHttp, new_bucket: Any) -> None:
+    bucket = new_bucket(ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    assert post(http, bucket, {"key": "a", "acl": "public-read"}).status == 204
+    assert keys_in(s3, bucket) == ["a"]
+
+
+def test_a_form_gives_its_object_an_acl(s3: Any, http: SignedHttp, cloud: Any, new_bucket: Any) -> None:
+    bucket = new_bucket(ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket=bucket)
+    fields = cloud.client("s3").generate_presigned_post(
+        bucket, "a", Fields={"acl": "public-read"}, Conditions=[{"acl": "public-read"}]
+    )["fields"]
+    assert post(http, bucket, fields).status == 204
+    assert http.send_raw("GET", f"/{bucket}/a", {"Host": http.host}).body == b"purr"
