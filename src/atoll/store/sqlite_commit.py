@@ -8,6 +8,7 @@ so every round makes progress, however many want the same row.
 """
 
 import asyncio
+import os
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Awaitable, Callable, Collection
@@ -26,6 +27,11 @@ BATCH_OPERATIONS_MAX = 1024
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 QUEUE_OPERATIONS_MAX = 16 * 1024
 QUEUE_BYTES_MAX = 256 * 1024 * 1024
+RESERVE_BYTES = (
+    32 * 1024 * 1024
+)  # Room that only deletions may use: they, too, write to the log before they free anything.
+RESERVE_SHARE = 8  # On a small disk, an eighth of it.
+HOUSEKEEPING = b"cloud/"  # Shelves whose rows are always taken: without its lease the sweeper could not free anything.
 
 
 class Operation:
@@ -62,11 +68,19 @@ class _Carried:
         return True
 
 
-class _Batch:
-    """A `Source`: the rows as the operations applied so far leave them. Changes are held back, to be written in one go."""
+def _frees(changes: Changes) -> bool:
+    return any(v is None or p.startswith(HOUSEKEEPING) for (p, _), v in changes.items())
 
-    def __init__(self, rows: Rows) -> None:
+
+class _Batch:
+    """A `Source`: the rows as the operations applied so far leave them. Changes are held back, to be written in one go.
+
+    `tight`: the disk is down to its reserve, so only operations that delete something are taken.
+    """
+
+    def __init__(self, rows: Rows, *, tight: bool) -> None:
         self._rows = rows
+        self._tight = tight
         self._changes: Changes = {}
         self._shelves: dict[bytes, list[bytes]] = {}  # By p, in order: the keys that are held back.
 
@@ -92,7 +106,9 @@ class _Batch:
 
     def apply(self, operation: Operation) -> None:
         if self.holds(operation):
-            self._take(operation.changes)
+            with _Carried() as carried:
+                self._take(operation.changes)
+            operation.error = carried.error
         elif operation.fn is None:
             operation.error = Conflict("a row is not as expected")
         else:
@@ -103,6 +119,8 @@ class _Batch:
             operation.error = carried.error
 
     def _take(self, changes: Changes) -> None:
+        if self._tight and changes and not _frees(changes):
+            raise Full("what room is left is kept for deletions")
         for p, k in changes:
             if (p, k) not in self._changes:
                 insort(self._shelves.setdefault(p, []), k)
@@ -119,6 +137,7 @@ class _Batch:
 class Committer:
     def __init__(self, path: str, told: Callable[[int], None], broken: Callable[[], None]) -> None:
         self._broken = broken
+        self._directory = os.path.dirname(os.path.abspath(path))
         self._lock = WriteLock(path)
         self._rows = Rows(path)
         self._rows.on_commit(told)
@@ -192,8 +211,13 @@ class Committer:
             return Busy(f"the write lock could not be taken: {error}")
         return None
 
+    def _is_tight(self) -> bool:
+        disk = os.statvfs(self._directory)
+        reserve_bytes = min(RESERVE_BYTES, disk.f_blocks * disk.f_frsize // RESERVE_SHARE)
+        return disk.f_bavail * disk.f_frsize < reserve_bytes
+
     def _apply_queued(self, taken: list[Operation]) -> None:
-        batch = _Batch(self._rows)
+        batch = _Batch(self._rows, tight=self._is_tight())
         size_bytes = 0
         while True:
             operation = taken[-1]

@@ -368,3 +368,26 @@ def test_a_log_that_can_not_start_again_is_not_moved_at_every_commit(
         assert 1 <= len(runs) <= due + 1
 
     asyncio.run(scenario())
+
+
+def test_the_last_of_the_disk_is_left_to_deletions_and_to_the_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "atoll.db")
+        await store.write([(P, b"a", b"1"), (P, b"b", b"1")])
+        monkeypatch.setattr(sqlite_commit.Committer, "_is_tight", lambda _: True)
+
+        async def overwrite(tx: Tx) -> None:
+            await tx.get(P, b"b")
+            tx.put(P, b"b", b"2")
+
+        for refused in (store.write([(P, b"b", b"2")]), store.run(overwrite)):
+            with pytest.raises(Full):
+                await refused
+        await store.write([(P, b"log", b"gone: a")], deletes=[(P, b"a")])
+        await store.write([(b"cloud/leases", b"sweep", b"mine")])
+        assert await everything(store) == [(b"b", b"1"), (b"log", b"gone: a")]
+        await store.close()
+
+    asyncio.run(scenario())
