@@ -60,8 +60,8 @@ class Routes:
         named = [name for name in query if name in self._levels]
         if len(named) > 1:
             raise AwsError("InvalidArgument", f"Conflicting query string parameters: {', '.join(sorted(named))}")
-        if "list-type" in query and query["list-type"][0] not in ("1", "2"):
-            raise AwsError("InvalidArgument", "Invalid List Type specified in Query")
+        if "list-type" in query and (method, level) == ("GET", "bucket"):
+            _check_list_type(query["list-type"][0])
         resource = named[0] if named else ""
         found = [route for route in self._routes.get((method, level, resource), ()) if route.matches(query)]
         if resource and not found:
@@ -93,6 +93,18 @@ def _choose(found: list[Route], query: Query, headers: Headers, *, is_resource: 
         # Decoding will say what is missing.
         return found[0]
     return best
+
+
+def _check_list_type(list_type: str) -> None:
+    # 1 is no way to say ListObjects: that has no list-type.
+    if list_type != "2":
+        raise AwsError(
+            "InvalidArgument",
+            "Invalid List Type specified in Request",
+            400,
+            ArgumentName="list-type",
+            ArgumentValue=list_type,
+        )
 
 
 def _not_allowed(method: str, what: str) -> AwsError:
