@@ -149,6 +149,12 @@ def test_an_encoded_listing_encodes_prefix_delimiter_and_groups(s3: Any, bucket:
     assert [unquote_plus(text) for text in told] == ["a b/", " ", "a b/e&f", "a b/c "]
 
 
+def test_an_empty_token_starts_at_the_beginning(s3: Any, filled: str) -> None:
+    answer = s3.list_objects_v2(Bucket=filled, ContinuationToken="")
+    assert answer["ContinuationToken"] == ""
+    assert contents(answer) == contents(s3.list_objects_v2(Bucket=filled))
+
+
 @pytest.mark.parametrize("token", ["nonsense", "!!!!"])
 def test_a_token_of_nobodys_making_is_refused(s3: Any, filled: str, token: str) -> None:
     with refused("InvalidArgument", 400, "The continuation token provided is incorrect"):

@@ -85,14 +85,13 @@ def test_a_bulk_delete_without_a_digest_is_refused(http_client: SignedHttp, buck
         ("max-keys=2147483648", "max-keys", "2147483648"),
         ("list-type=3", "list-type", "3"),
         ("encoding-type=latin", "encoding-type", "latin"),
-        ("list-type=2&continuation-token=", "continuation-token", ""),
     ],
 )
 def test_a_query_out_of_bounds(http_client: SignedHttp, bucket: str, query: str, name: str, value: str) -> None:
     answer = http_client.send("GET", f"/{bucket}?{query}")
     error = told(answer)
     assert (answer.status, error["Code"]) == (400, "InvalidArgument")
-    assert (error["ArgumentName"], error["ArgumentValue"] or "") == (name, value)
+    assert (error["ArgumentName"], error["ArgumentValue"]) == (name, value)
 
 
 def test_a_put_without_a_length_is_refused(http_client: SignedHttp, bucket: str) -> None:

@@ -55,9 +55,17 @@ def test_version_two_counts_and_continues():
     rest = s3("ListObjectsV2", StartAfter="a", ContinuationToken=token, FetchOwner=True)
     assert rest["Contents"] == [entry("c", put["c"], Size=1, Owner=OWNER)]
     assert (rest["ContinuationToken"], rest["StartAfter"], rest["IsTruncated"]) == (token, "a", False)
-    for text in ("", "no token", "nonsense", token[:-4], "A" + token[1:]):
+    for text in ("no token", "nonsense", token[:-4], "A" + token[1:]):
         error = s3.refused("ListObjectsV2", ContinuationToken=text)
         assert (error.code, error.fields["ArgumentName"]) == ("InvalidArgument", "continuation-token")
+
+
+def test_an_empty_token_is_none_and_is_told_again():
+    s3 = S3()
+    put = s3.put("k", b"1")
+    listed = s3("ListObjectsV2", ContinuationToken="")
+    assert (listed["ContinuationToken"], listed["Contents"]) == ("", [entry("k", put, Size=1)])
+    assert s3("ListObjectsV2", ContinuationToken="", StartAfter="k")["Contents"] == []
 
 
 def test_versions_are_told_with_their_markers():

@@ -71,7 +71,7 @@ async def list_objects_v2(call: Call, request: "types.ListObjectsV2Request") -> 
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     question = Question(request)
     token, start_after = request.get("ContinuationToken"), request.get("StartAfter")
-    lo = question.after(start_after or "") if token is None else _position(token)
+    lo = _position(token) if token else question.after(start_after or "")
     page = Page(question, max(lo, question.lo), with_owner=bool(request.get("FetchOwner")))
     await page.fill(call.tx, bucket)
     reply = question.echo(page)
