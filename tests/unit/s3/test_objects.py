@@ -54,6 +54,23 @@ def test_an_object_is_told_as_it_was_given():
     assert s3("GetObject", Key="k") == {**told, "Body": b"hello"}
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("aws-chunked, deflate, gzip", "deflate, gzip"),
+        ("deflate, gzip", "deflate, gzip"),
+        ("deflate,gzip", "deflate,gzip"),
+        ("gzip, AWS-Chunked", "gzip"),
+        ("gzip, aws-chunked,br", "gzip,br"),
+        ("aws-chunked, aws-chunked", None),
+    ],
+)
+def test_an_encoding_less_its_framing_is_kept_as_it_was_written(given, kept):
+    s3 = S3()
+    s3.put("k", b"", ContentEncoding=given)
+    assert s3("HeadObject", Key="k").get("ContentEncoding") == kept
+
+
 def test_what_nobody_gave_is_not_told():
     s3 = S3()
     s3.put("k", b"", ContentEncoding="aws-chunked", ContentType="")

@@ -49,8 +49,8 @@ def told(version: Version) -> Reply:
 
 def _strip_framing(headers: dict[str, str]) -> None:
     """aws-chunked says how the body travelled, which is over."""
-    codings = [coding.strip() for coding in headers.pop("ContentEncoding").split(",")]
-    kept = ",".join(coding for coding in codings if coding.lower() != "aws-chunked")
+    codings = headers.pop("ContentEncoding").split(",")
+    kept = ",".join(coding for coding in codings if coding.strip().lower() != "aws-chunked").strip()
     if kept:
         headers["ContentEncoding"] = kept
 
