@@ -45,7 +45,7 @@ class Facts:
         elif key.startswith("aws:principaltag/"):
             value = self._principal_tags().get(key.removeprefix("aws:principaltag/"))
         elif key == "aws:principalarn":
-            value = self._principal.arn
+            value = self._principal.arn or None  # Nobody known has none.
         else:
             value = self._asked().get(key)
         return None if value is None else texts(value)
@@ -103,8 +103,8 @@ _KEYS: dict[str, Callable[[Call], Any]] = {
     "aws:useragent": lambda call: call.http.headers.get("user-agent"),
     "aws:referer": lambda call: call.http.headers.get("referer"),
     "aws:username": _user_name,
-    "aws:userid": lambda call: call.identity.user_id,
-    "aws:principalaccount": lambda call: call.identity.account,
+    "aws:userid": lambda call: call.identity.user_id or None,
+    "aws:principalaccount": lambda call: call.identity.account or None,
     "aws:principaltype": lambda call: _PRINCIPAL_TYPES.get(call.identity.kind),
     "aws:principalisawsservice": lambda call: call.identity.kind == "service",
     "aws:viaawsservice": lambda call: False,
