@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -76,9 +77,10 @@ def test_the_node_is_ready_within_a_second(server: Server) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_cleanly(server: Server, number: signal.Signals) -> None:
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the parent", "to all, as a terminal does"])
+def test_a_signal_stops_it_cleanly(server: Server, number: signal.Signals, send: Callable[[int, int], None]) -> None:
     processes = server.processes()
-    os.kill(server.pid, number)
+    send(server.pid, number)
     deadline = time.monotonic() + 15
     # The parent comes first; once it has ended it waits only to be reaped, by `stop`.
     while any(Path(f"/proc/{pid}").exists() for pid in processes[1:]) or (server.data / "run.json").exists():
@@ -87,6 +89,17 @@ def test_a_signal_stops_it_cleanly(server: Server, number: signal.Signals) -> No
     server.stop()
     assert not (server.data / "run.json").exists()
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_worker_that_dies_before_it_has_read_its_orders_does_not_take_the_parent_along(server: Server) -> None:
+    worker = server.processes()[1]
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(server.pid, signal.SIGTERM)
+    time.sleep(0.3)  # For the parent to have given the order; a parent that is late makes the test easier, not harder.
+    os.kill(worker, signal.SIGKILL)
+    server.stop()
+    assert "Traceback" not in server.log.read_text()
+    assert not (server.data / "run.json").exists()
 
 
 def test_a_second_node_on_the_same_data_or_port_is_refused(server: Server, tmp_path: Path) -> None:

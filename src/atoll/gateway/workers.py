@@ -259,7 +259,11 @@ class _Parent:
             slot.replace_again = True
 
     def _heard(self, worker: _Worker) -> None:
-        if not worker.channel.recv(16):
+        try:
+            said = worker.channel.recv(16)
+        except ConnectionResetError:
+            said = b""  # It ended without having read what it was told last.
+        if not said:
             self._selector.unregister(worker.channel)  # SIGCHLD tells the rest.
             return
         worker.ready = True
