@@ -139,12 +139,12 @@ def _bucket_of(row: bytes) -> Bucket:
 
 def _is_plain(call: Call, bucket: Bucket, permission: Permission) -> bool:
     identity = call.identity
-    if identity.account != bucket.account or identity.kind == "anonymous" or bucket.has_policy:
+    if identity.account != bucket.account or identity.kind == "anonymous":
         return False
-    if permission.action not in _TAGGED:
-        return True
+    if bucket.has_policy or bucket.ownership != BUCKET_OWNER_ENFORCED:
+        return False
     # An IAM policy may ask about an object's tags; a root has none.
-    return bucket.ownership == BUCKET_OWNER_ENFORCED and identity.kind == "root"
+    return identity.kind == "root" or permission.action not in _TAGGED
 
 
 async def _weigh_one(call: Call, name: str, key: str, permission: Permission) -> Permission:
@@ -282,7 +282,9 @@ async def _judge(call: Call, scene: Scene) -> Judge:
     unique_id = identity.user_id.partition(":")[0]
     known = scene.document.known
     called = {arn for arn in (identity.arn, principal.arn) if known.get(arn, unique_id) == unique_id}
-    return Judge(call, scene, principal, Caller(identity.account, frozenset(called | {unique_id}), canonical=canonical))
+    # A root's id is its account's number, which in a policy means the whole account.
+    called |= {unique_id} - {identity.account}
+    return Judge(call, scene, principal, Caller(identity.account, frozenset(called), canonical=canonical))
 
 
 async def _principal(call: Call, policy: str) -> Principal:
