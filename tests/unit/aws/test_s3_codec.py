@@ -99,6 +99,9 @@ REFUSALS = (
     ("GET", "/b?list-type=1", ("InvalidArgument", "Invalid List Type specified in Request", 400)),
     ("GET", "/b?list-type", ("InvalidArgument", "Invalid List Type specified in Request", 400)),
     ("GET", "/b/%2", ("InvalidURI", "Couldn't parse the specified URI.", None)),
+    ("GET", "/b/%ff%FE", ("InvalidURI", "Couldn't parse the specified URI.", None)),
+    ("GET", "/b/%ED%A0%80", ("InvalidURI", "Couldn't parse the specified URI.", None)),
+    ("GET", "/b\xff/k", ("InvalidURI", "Couldn't parse the specified URI.", None)),
     ("OPTIONS", "*", ("InvalidURI", "Couldn't parse the specified URI.", None)),
     ("GET", "/b?max-keys=1_0", ("InvalidArgument", "Provided max-keys not an integer or within integer range", None)),
     ("GET", "/b?max-keys=2147483648", ("InvalidArgument", "Provided max-keys not an integer or within integer range", None)),
@@ -121,7 +124,7 @@ KEYS = (
     ("/b/../etc/./passwd", "../etc/./passwd"),
     ("/b/a%2fb%2F..", "a/b/.."),
     ("/b/a+b", "a+b"),
-    ("/b/%ff%FE", "\udcff\udcfe"),
+    ("/b/%C2%AE%C2%8A-", "\xae\x8a-"),
     ("/b/%00", "\x00"),
     ("/b/k/", "k/"),
 )

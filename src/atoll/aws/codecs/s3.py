@@ -196,7 +196,16 @@ def split_path(path: str) -> tuple[str, str]:
     if not path.startswith("/"):
         raise Malformed("the path does not start with a slash")
     bucket, _, key = path[1:].partition("/")
-    return percent_decode(bucket), percent_decode(key)
+    return _utf8(percent_decode(bucket)), _utf8(percent_decode(key))
+
+
+def _utf8(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Malformed("the path is not UTF-8") from None
+    return text
 
 
 def metadata_text(value: str) -> str:
