@@ -3,6 +3,7 @@
 import socket
 from urllib.parse import urlsplit
 
+import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -16,8 +17,8 @@ def ask(cloud, head: bytes) -> socket.socket:
     return connection
 
 
-def signed_head(cloud, url: str) -> bytes:
-    headers = {"Host": urlsplit(url).netloc, "Content-Length": str(len(BODY)), "Expect": "100-continue"}
+def signed_head(cloud, url: str, expect: str = "100-continue") -> bytes:
+    headers = {"Host": urlsplit(url).netloc, "Content-Length": str(len(BODY)), "Expect": expect}
     request = AWSRequest("PUT", url, headers=headers, data=BODY)
     S3SigV4Auth(Credentials(cloud.access_key, cloud.secret_key), "s3", cloud.region).add_auth(request)
     lines = [f"PUT {urlsplit(url).path} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
@@ -34,5 +35,12 @@ def test_a_signed_upload_is_asked_for_its_body(cloud, bucket) -> None:
     with ask(cloud, signed_head(cloud, f"{cloud.endpoint}/{bucket}/key")) as connection:
         assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(BODY)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert cloud.client("s3").get_object(Bucket=bucket, Key="key")["Body"].read() == BODY
+
+
+@pytest.mark.parametrize("expect", ["200", "", "miracles"])
+def test_other_expectations_change_nothing(cloud, bucket, expect: str) -> None:
+    with ask(cloud, signed_head(cloud, f"{cloud.endpoint}/{bucket}/key", expect) + BODY) as connection:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
     assert cloud.client("s3").get_object(Bucket=bucket, Key="key")["Body"].read() == BODY

@@ -51,7 +51,6 @@ HEADS = {
     "two hosts": (b"Host: g\r\n", 400),
     "more fields than allowed": (b"X: a\r\n" * 201, 431),
     "a head past the limit": (b"X: " + b"a" * 70_000 + b"\r\n", 431),
-    "an expectation we do not know": (b"Expect: miracles\r\n", 417),
 }
 
 

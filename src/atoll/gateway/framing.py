@@ -100,7 +100,7 @@ def parse_head(head: bytes, limits: Limits) -> Head:
     path, _, query = target.partition("?")
     length, chunked = _body_framing(headers, limits, http_1_1=http_1_1)
     _check_host(headers, http_1_1=http_1_1)
-    expects_continue = "expect" in headers and _expects_continue(headers) and http_1_1
+    expects_continue = http_1_1 and "expect" in headers and _expects_continue(headers)
     keep_alive = _keep_alive(headers.get("connection"), http_1_1=http_1_1)
     return Head(method, path, query, headers, http_1_1, keep_alive, length, chunked, expects_continue)
 
@@ -183,9 +183,8 @@ def _repeated(headers: Headers, lower: str) -> bool:
 
 
 def _expects_continue(headers: Headers) -> bool:
-    if headers.lower()["expect"].lower() != "100-continue":
-        raise Refused(417, "an expectation other than 100-continue")
-    return True
+    # RFC 9110, 10.1.1: other expectations may be refused. S3 overlooks them, whatever they are.
+    return any(member.strip().lower() == "100-continue" for member in headers.lower()["expect"].split(","))
 
 
 def check_partial_head(data: bytes, limits: Limits) -> None:

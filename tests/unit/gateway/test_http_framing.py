@@ -45,6 +45,22 @@ def test_whether_the_connection_stays_open(version: str, connection: str | None,
 
 
 @pytest.mark.parametrize(
+    ("version", "fields", "expects_continue"),
+    [
+        ("1.1", ["Expect: 100-Continue"], True),
+        ("1.1", ["Expect: other, 100-continue"], True),
+        ("1.1", ["Expect: other", "Expect: 100-continue"], True),
+        ("1.0", ["Expect: 100-continue"], False),
+        ("1.1", ["Expect: 200"], False),
+        ("1.1", ["Expect: "], False),
+    ],
+)
+def test_of_expectations_only_one_is_heard(version: str, fields: list[str], expects_continue: bool):
+    parsed = parse_head(head(f"PUT / HTTP/{version}", "Host: h", *fields), LIMITS)
+    assert parsed.expects_continue is expects_continue
+
+
+@pytest.mark.parametrize(
     ("target", "path", "query", "host"),
     [
         ("http://other:8/a?b", "/a", "b", "other:8"),
@@ -119,7 +135,6 @@ def test_a_length_is_a_number(length: str):
         (("PUT / HTTP/1.1", "Host: h", "Transfer-Encoding: xchunked"), 501),
         (("PUT / HTTP/1.1", "Host: h", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400),
         (("PUT / HTTP/1.0", "Host: h", "Transfer-Encoding: chunked"), 400),
-        (("PUT / HTTP/1.1", "Host: h", "Expect: something-else"), 417),
         (("GET / HTTP/1.1", "Host: h", *(f"A{n}: x" for n in range(200))), 431),
     ],
 )
