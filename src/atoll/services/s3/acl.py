@@ -28,7 +28,8 @@ async def put_bucket_acl(call: Call, request: "types.PutBucketAclRequest") -> Re
     documents.check(call)
     bucket = await buckets.find(call, request["Bucket"], request.get("ExpectedBucketOwner"))
     if bucket.ownership == BUCKET_OWNER_ENFORCED:
-        raise _not_supported()
+        _check_without_effect(bucket, request)
+        return {}
     bucket.acl = _unblocked(bucket, _wanted(request, Parties(bucket.account)))
     call.tx.put(BUCKETS, keys.pack(bucket.name), encode(bucket))
     return {}
@@ -49,9 +50,8 @@ async def put_object_acl(call: Call, request: "types.PutObjectAclRequest") -> Re
     async def attempt(call: Call) -> None:
         meant = await lookup.find(call, request)
         if meant.bucket.ownership == BUCKET_OWNER_ENFORCED:
-            if request.get("ACL") == _WITHOUT_EFFECT and len(grants.MEMBERS.intersection(request)) == 1:
-                return
-            raise _not_supported()
+            _check_without_effect(meant.bucket, request)
+            return
         parties = Parties(meant.version.owner, meant.bucket.account)
         meant.version.acl = _unblocked(meant.bucket, _wanted(request, parties))
         await versions.replace(call, meant.bucket, meant.key, meant.order, meant.version)
@@ -73,14 +73,22 @@ def give(call: Call, bucket: Bucket, request: Mapping[str, Any], new: Version | 
     """Inside a transaction: an object to be made gets its owner and its list, as the bucket's ownership has it."""
     if bucket.ownership == BUCKET_OWNER_ENFORCED:
         new.owner = bucket.account
-        if grants.asked(request) and request.get("ACL") != _WITHOUT_EFFECT:
-            # What is no ACL at all is told first.
-            grants.by_header(request, Parties(bucket.account, bucket.account))
-            raise _not_supported()
+        if grants.asked(request):
+            _check_without_effect(bucket, request)
         return
     theirs = bucket.ownership == "BucketOwnerPreferred" and request.get("ACL") == _WITHOUT_EFFECT
     new.owner = bucket.account if theirs else _writer(call)
     new.acl = _unblocked(bucket, grants.by_header(request, Parties(new.owner, bucket.account)))
+
+
+def _check_without_effect(bucket: Bucket, request: Mapping[str, Any]) -> None:
+    """Raises AccessControlListNotSupported unless the list is what an enforced bucket's are anyway, said in any way."""
+    wanted = _wanted(request, Parties(bucket.account, bucket.account))
+    if request.get("ACL", _WITHOUT_EFFECT) != _WITHOUT_EFFECT or wanted not in (
+        None,
+        grants.effective(None, bucket.account),
+    ):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
 
 
 def _writer(call: Call) -> str:
@@ -102,7 +110,3 @@ def _unblocked(bucket: Bucket, acl: Grants | None) -> Grants | None:
     if grants.is_public(acl) and bucket.blocks(Block.BlockPublicAcls):
         raise AwsError("AccessDenied", "Access Denied", 403)
     return acl
-
-
-def _not_supported() -> AwsError:
-    return AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
