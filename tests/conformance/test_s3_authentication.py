@@ -207,7 +207,6 @@ def test_the_payload_hash_itself_is_under_the_signature(raw: SignedHttp, target:
 @pytest.mark.parametrize(
     "authorization",
     [
-        "",
         "AWS4-HMAC-SHA256",
         "AWS4-HMAC-SHA256 Credential=",
         "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=c",
@@ -226,6 +225,12 @@ def test_what_is_no_signature_is_refused_without_ado(raw: SignedHttp, target: st
     answer = raw.send_raw("GET", target, headers)
     assert answer.status in {400, 403}
     assert b"data" not in answer.body
+
+
+def test_an_empty_signature_is_none(raw: SignedHttp, bucket: str, target: str) -> None:
+    for method, path in (("GET", target), ("PUT", target), ("PUT", f"/{bucket}-new")):
+        headers = raw.sign(method, path) | {"Authorization": "", "Content-Length": "0"}
+        check_refused(raw.send_raw(method, path, headers), 403, "AccessDenied", "Access Denied")
 
 
 def test_a_signature_does_not_open_a_second_request_on_the_connection(raw: SignedHttp, target: str) -> None:

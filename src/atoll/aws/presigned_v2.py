@@ -58,7 +58,7 @@ def parse(wire: WireRequest) -> PresignedV2 | None:
     if not re.fullmatch(r"[0-9]{1,12}", expires):
         raise AwsError("AccessDenied", "Invalid date (should be seconds since epoch): " + expires, 403)
     authorization = wire.headers.get("authorization")
-    if authorization is not None or "X-Amz-Signature" in given:
+    if authorization or "X-Amz-Signature" in given:
         raise _WORDING.two_at_once(authorization or "")
     return PresignedV2(key, signature, int(expires), given.get("x-amz-security-token") or "", given)
 

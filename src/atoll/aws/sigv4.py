@@ -108,7 +108,7 @@ class Signature:
 def parse(wire: WireRequest, service: str) -> Signature | None:
     """None when the request is not signed at all. Raises AwsError, in the words of `service`, for what is no signature."""
     headers = wire.headers.lower()
-    authorization = headers.get("authorization")
+    authorization = headers.get("authorization") or None  # To S3 an empty one is none.
     if wire.query and ("X-Amz-" in wire.query or "AWSAccessKeyId=" in wire.query):
         presigned = _parse_query(wire, service, authorization)
         if presigned is not None:

@@ -81,7 +81,7 @@ def service_of(request: RequestHead) -> str:
 def _signed_for(request: RequestHead) -> str | None:
     """The service in the credential scope; None when there is none, or none that could be a name."""
     authorization = request.headers.get("authorization")
-    if authorization is not None:
+    if authorization:
         credential = authorization.partition("Credential=")[2].partition(",")[0]
         fields = credential.rsplit("/", 2)
     elif "X-Amz-Credential=" in request.query:

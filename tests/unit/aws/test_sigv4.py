@@ -87,6 +87,7 @@ def test_the_examples_that_aws_prints_are_accepted() -> None:
 
 def test_an_unsigned_request_has_no_signature() -> None:
     assert sigv4.parse(WireRequest("GET", "/", "prefix=X-Amz-Meta", Headers([("host", "h")])), "s3") is None
+    assert sigv4.parse(WireRequest("GET", "/", "", Headers([("host", "h"), ("authorization", "")])), "s3") is None
 
 
 def test_the_components_of_the_header_may_come_in_any_order_and_spacing() -> None:
