@@ -17,6 +17,7 @@ NAMES = [
     "errors_are_typed",
     "versions_and_copies",
     "presigned",
+    "presigned_headers",
     "identity",
 ]
 

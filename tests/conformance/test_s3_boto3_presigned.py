@@ -155,3 +155,16 @@ def test_a_url_and_a_header_at_once_are_refused(signer: Any, s3: Any, bucket: st
         "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
         "Signature query string parameter or the Authorization header should be specified",
     )
+
+
+def test_what_an_older_url_says_of_the_object_is_heeded(cloud: CloudUnderTest, s3: Any, bucket: str) -> None:
+    older = cloud.client("s3", config=Config(signature_version="s3", s3={"addressing_style": "path"}))
+    given = {"Bucket": bucket, "Key": "k", "Metadata": {"a": "b"}, "ContentType": "text/plain", "Tagging": "t=1"}
+    url = older.generate_presigned_url("put_object", given)
+    assert fetch(url, "PUT", b"data", Content_Type="text/plain")[0] == 200
+    told = s3.head_object(Bucket=bucket, Key="k")
+    assert (told["Metadata"], told["ContentType"]) == ({"a": "b"}, "text/plain")
+    assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "t", "Value": "1"}]
+    # Another field beside a header of its name changes nothing: only the header was signed.
+    added = url + "&X-Amz-Meta-A=evil"
+    assert fetch(added, "PUT", b"data", Content_Type="text/plain")[0] in {400, 403}

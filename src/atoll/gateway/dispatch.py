@@ -6,6 +6,7 @@ service's own "try again", and whatever else is raised is our bug, logged once a
 
 import logging
 
+from atoll.aws import presigned_headers
 from atoll.aws.codec import Codec, codec_for, codec_of
 from atoll.aws.errors import AwsError
 from atoll.aws.wire import WireReply, WireRequest
@@ -74,12 +75,13 @@ class Gateway:
         return reply
 
     async def _routed(self, service: str, http: HttpRequest) -> WireRequest:
-        """The request as the codec reads it: S3's bucket always in the path, any other service's body already read."""
+        """The request as the codec reads it: S3's bucket in the path and headers together, any other service's body read."""
         if service != "s3":
             whole = await read_raw(http.body, CONTROL_BODY_BYTES_MAX)
             return WireRequest(http.method, http.path, http.query, http.headers, whole)
         bucket = addressing.bucket_of(http.headers.get("host"), self._domains)
-        return WireRequest(http.method, addressing.path_style(http.path, bucket), http.query, http.headers, http.body)
+        headers = presigned_headers.with_moved(http.query, http.headers) if http.query else http.headers
+        return WireRequest(http.method, addressing.path_style(http.path, bucket), http.query, headers, http.body)
 
     async def _perform(
         self, codec: Codec, operation: str, http: HttpRequest, routed: WireRequest, request_id: str
@@ -93,7 +95,7 @@ class Gateway:
         routed.body = body if codec.body_streams(operation) else document
         request = codec.decode(operation, routed)
         facts = HttpFacts(
-            http.method, routed.path, http.query, http.headers.lower(), http.source_ip, http.secure, document
+            http.method, routed.path, http.query, routed.headers.lower(), http.source_ip, http.secure, document
         )
         call = Call(self._cloud, service, authenticated.identity, request_id=request_id, http=facts)
         return codec.encode(operation, await perform(call, operation, request), request_id)

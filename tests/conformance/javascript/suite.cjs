@@ -25,7 +25,7 @@ function fetchPlain(url, method, body) {
     const request = http.request(url, { method, headers: body ? { "content-length": body.length } : {} }, (answer) => {
       const pieces = [];
       answer.on("data", (piece) => pieces.push(piece));
-      answer.on("end", () => resolve({ status: answer.statusCode, body: Buffer.concat(pieces) }));
+      answer.on("end", () => resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(pieces) }));
     });
     request.on("error", reject);
     request.end(body);
@@ -125,6 +125,36 @@ const checks = {
     const got = await fetchPlain(get, "GET");
     assert.deepEqual([got.status, got.body.toString()], [200, "data"]);
     assert.equal((await fetchPlain(get.replace("p%20q", "p%20r"), "GET")).status, 403);
+  },
+
+  async presigned_headers() {
+    // The presigner moves every x-amz-* header into the URL, so that its holder need not send any.
+    const put = async (input, body) => {
+      const command = new S3.PutObjectCommand({ Bucket, Key: "h", ...input });
+      return fetchPlain(await getSignedUrl(client, command, { expiresIn: 60 }), "PUT", Buffer.from(body));
+    };
+    const asked = { Metadata: { colour: "sea green", "a-b": "ü+&" }, Tagging: "a=1&b=x%20y", ContentType: "text/plain" };
+    assert.equal((await put({ ...asked, ACL: "bucket-owner-full-control" }, "data")).status, 200);
+    const got = await send(S3.GetObjectCommand, { Key: "h" });
+    assert.equal(await got.Body.transformToString(), "data");
+    assert.equal(got.Metadata.colour, "sea green");
+    assert.equal(got.TagCount, 2);
+    const { TagSet } = await send(S3.GetObjectTaggingCommand, { Key: "h" });
+    assert.deepEqual(TagSet, [{ Key: "a", Value: "1" }, { Key: "b", Value: "x y" }]);
+
+    assert.equal((await put({ ACL: "public-read" }, "data")).status, 400);
+    assert.equal((await put({ StorageClass: "NO_SUCH" }, "data")).status, 400);
+
+    const ChecksumSHA256 = crypto.createHash("sha256").update("right").digest("base64");
+    assert.equal((await put({ ChecksumSHA256 }, "right")).status, 200);
+    const refused = await put({ ChecksumSHA256 }, "wrong");
+    assert.deepEqual([refused.status, refused.body.includes("BadDigest")], [400, true]);
+    const copy = new S3.CopyObjectCommand({ Bucket, Key: "copy", CopySource: `${Bucket}/h` });
+    assert.equal((await fetchPlain(await getSignedUrl(client, copy), "PUT")).status, 200);
+    assert.equal(await (await send(S3.GetObjectCommand, { Key: "copy" })).Body.transformToString(), "right");
+    const sum = new S3.HeadObjectCommand({ Bucket, Key: "copy", ChecksumMode: "ENABLED" });
+    const head = await fetchPlain(await getSignedUrl(client, sum), "HEAD");
+    assert.equal(head.headers["x-amz-checksum-sha256"], ChecksumSHA256);
   },
 
   async identity() {
