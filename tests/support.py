@@ -9,7 +9,7 @@ from typing import Any
 from atoll.aws.checksums import crc64nvme
 from atoll.aws.errors import AwsError
 from atoll.base import ids
-from atoll.operation import Call, Cloud, HttpFacts, Identity, Service, perform
+from atoll.operation import BlobBody, Call, Cloud, HttpFacts, Identity, Service, perform
 from atoll.store import Full
 from atoll.store.memory import MemoryStore
 
@@ -44,6 +44,29 @@ class MemoryBlobs:
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
         yield
+
+
+def bytes_of(body: bytes | BlobBody) -> bytes:
+    """What a reply's body holds. It is closed, as the gateway closes it."""
+    if isinstance(body, bytes):
+        return body
+    if body.first is not None:
+        os.close(body.first)
+    if body.close is not None:
+        body.close()
+    assert isinstance(body.blobs, MemoryBlobs)
+    data = body.blobs.data
+    return b"".join(data[part.blob_id][part.offset : part.offset + part.length] for part in body.segments)
+
+
+def open_blobs() -> list[str]:
+    """The descriptors that `MemoryBlobs.open` has handed out and nobody has closed."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # The listing's own.
+            if os.readlink(f"/proc/self/fd/{name}").startswith("/memfd:blob"):
+                found.append(name)
+    return found
 
 
 class MemoryWriter:

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.support import TestCloud
+from tests.support import TestCloud, bytes_of
 
 from atoll.aws.errors import AwsError
 from atoll.blobs.references import REFS
@@ -21,14 +21,6 @@ PART_MIN = 16 * 1024 + 1
 
 def content(size, mark):
     return bytes([mark % 256]) * size
-
-
-def bytes_of(body):
-    if isinstance(body, bytes):
-        return body
-    if body.close:
-        body.close()
-    return b"".join(body.blobs.data[s.blob_id][s.offset : s.offset + s.length] for s in body.segments)
 
 
 class Uploads(RuleBasedStateMachine):

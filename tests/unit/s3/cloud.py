@@ -5,10 +5,10 @@ import json
 import os
 
 import pytest
-from tests.support import TestCloud
+from tests.support import TestCloud, bytes_of
 
 from atoll.aws.errors import AwsError
-from atoll.operation import BlobBody, Identity
+from atoll.operation import Identity
 from atoll.services.s3 import (  # noqa: F401
     acl,
     buckets,
@@ -74,16 +74,7 @@ class S3:
         return self("PutObject", Key=key, Body=body, **request)
 
     def read(self, key, **request):
-        return self.bytes_of(self("GetObject", Key=key, **request)["Body"])
-
-    def bytes_of(self, body):
-        if not isinstance(body, BlobBody):
-            return body
-        if body.first is not None:
-            os.close(body.first)
-        if body.close is not None:
-            body.close()
-        return b"".join(self.cloud.blobs.data[s.blob_id][s.offset : s.offset + s.length] for s in body.segments)
+        return bytes_of(self("GetObject", Key=key, **request)["Body"])
 
     def keys(self, **request):
         return [entry["Key"] for entry in self("ListObjectsV2", **request)["Contents"]]

@@ -5,12 +5,11 @@ import hashlib
 import os
 
 import pytest
-from tests.support import MemoryBody, TestCloud
+from tests.support import MemoryBody, TestCloud, bytes_of
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
 from atoll.blobs.references import DROPPED, REFS
-from atoll.operation import BlobBody
 from atoll.services.s3 import buckets, completion, multipart, objects  # noqa: F401
 from atoll.services.s3.records import INLINE_BYTES_MAX, decode_version
 from atoll.services.s3.service import s3
@@ -62,15 +61,6 @@ async def code_of(awaitable):
     with pytest.raises(AwsError) as caught:
         await awaitable
     return caught.value.code
-
-
-def bytes_of(body):
-    if isinstance(body, bytes):
-        return body
-    assert isinstance(body, BlobBody)
-    if body.close:
-        body.close()
-    return b"".join(body.blobs.data[s.blob_id][s.offset : s.offset + s.length] for s in body.segments)
 
 
 def etag_of(*parts):

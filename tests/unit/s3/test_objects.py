@@ -5,6 +5,7 @@ import hashlib
 from datetime import UTC, datetime
 
 import pytest
+from tests.support import bytes_of
 from tests.unit.s3.cloud import ANONYMOUS, BIG, S3
 
 from atoll.aws import checksums
@@ -102,7 +103,7 @@ def test_a_range_is_answered_with_its_place(data):
     s3 = S3()
     s3.put("k", data)
     reply = s3("GetObject", Key="k", Range="bytes=10-19", ChecksumMode="ENABLED")
-    assert s3.bytes_of(reply.pop("Body")) == data[10:20]
+    assert bytes_of(reply.pop("Body")) == data[10:20]
     assert (reply["ContentLength"], reply["ContentRange"]) == (10, f"bytes 10-19/{len(data)}")
     assert "ChecksumCRC64NVME" not in reply
     assert s3("HeadObject", Key="k", Range="bytes=10-19")["ContentLength"] == 10
@@ -131,11 +132,11 @@ def test_a_part_is_read_by_its_number():
         parts.append({"PartNumber": number, "ETag": tag})
     s3("CompleteMultipartUpload", Key="k", UploadId=upload_id, MultipartUpload={"Parts": parts})
     reply = s3("GetObject", Key="k", PartNumber=2)
-    assert s3.bytes_of(reply["Body"]) == second
+    assert bytes_of(reply["Body"]) == second
     assert (reply["PartsCount"], reply["ContentLength"]) == (2, len(second))
     assert reply["ContentRange"] == f"bytes {len(first)}-{len(first) + 6}/{len(first) + 7}"
     across = s3("GetObject", Key="k", Range=f"bytes={len(first) - 2}-{len(first) + 2}")
-    assert s3.bytes_of(across["Body"]) == first[-2:] + second[:3]
+    assert bytes_of(across["Body"]) == first[-2:] + second[:3]
     assert "PartsCount" not in s3("HeadObject", Key="k")
     error = s3.refused("GetObject", Key="k", PartNumber=3)
     assert (error.code, error.status) == ("InvalidPartNumber", 416)

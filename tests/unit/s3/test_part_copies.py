@@ -5,7 +5,7 @@ import hashlib
 import os
 
 import pytest
-from tests.support import TestCloud
+from tests.support import TestCloud, bytes_of
 
 from atoll.aws import checksums
 from atoll.aws.errors import AwsError
@@ -53,14 +53,6 @@ async def code_of(awaitable):
     with pytest.raises(AwsError) as caught:
         await awaitable
     return caught.value.code
-
-
-def bytes_of(body):
-    if isinstance(body, bytes):
-        return body
-    if body.close:
-        body.close()
-    return b"".join(body.blobs.data[s.blob_id][s.offset : s.offset + s.length] for s in body.segments)
 
 
 def held(cloud):
