@@ -1,6 +1,9 @@
 """A client that asks before it sends: who may not upload is told so before the body, who may is told to go on."""
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,3 +47,19 @@ def test_other_expectations_change_nothing(cloud, bucket, expect: str) -> None:
     with ask(cloud, signed_head(cloud, f"{cloud.endpoint}/{bucket}/key", expect) + BODY) as connection:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
     assert cloud.client("s3").get_object(Bucket=bucket, Key="key")["Body"].read() == BODY
+
+
+def test_the_aws_cli_goes_on_after_an_empty_file(cloud, bucket, tmp_path) -> None:
+    """It asks before every file, and misreads the next answer on a connection that gave a final one to an empty one's question."""
+    for number in range(40):
+        (tmp_path / f"{number:02}").write_bytes(b"x" * (number % 2 * number))
+    command = [str(Path(sys.executable).with_name("aws")), "s3", "sync", str(tmp_path), f"s3://{bucket}"]
+    subprocess.run(command, env=cloud.env, check=True, timeout=60, capture_output=True)
+    listed = cloud.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert {o["Key"]: o["Size"] for o in listed} == {f"{n:02}": n % 2 * n for n in range(40)}
+
+
+def test_an_upload_refused_unread_ends_its_connection(cloud, bucket) -> None:
+    head = f"PUT /{bucket}/key HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n"
+    with ask(cloud, head.encode()) as connection:
+        assert b"\r\nConnection: close\r\n" in connection.recv(4096)

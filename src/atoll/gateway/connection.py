@@ -240,6 +240,9 @@ class Connection(Channel):
         self._head = head
         self._head_begun = False
         if not head.length and not head.chunked:
+            if head.expects_continue:
+                # Nothing will come, but the aws cli misreads the next answer on a connection that gave it a final one here.
+                self.write(CONTINUE)
             self._start(NO_BODY)
             return
         limits = self._server.limits
