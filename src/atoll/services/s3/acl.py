@@ -73,7 +73,9 @@ def give(call: Call, bucket: Bucket, request: Mapping[str, Any], new: Version | 
     """Inside a transaction: an object to be made gets its owner and its list, as the bucket's ownership has it."""
     if bucket.ownership == BUCKET_OWNER_ENFORCED:
         new.owner = bucket.account
-        if grants.asked(request):
+        # From the owner, "private" is what the object has anyway. AWS refuses even that; rclone says it with every upload.
+        own_private = request.get("ACL") == "private" and _writer(call) == bucket.account
+        if grants.asked(request) and not own_private:
             _check_without_effect(bucket, request)
         return
     theirs = bucket.ownership == "BucketOwnerPreferred" and request.get("ACL") == _WITHOUT_EFFECT
