@@ -73,7 +73,8 @@ GARBAGE = {
     "a tunnel": (b"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501),
     "an unknown method": (b"STEAL / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
     "noise": (bytes(range(256)) * 30, 400),
-    "letters without end": (b"A" * 100_000, 431),
+    "letters without a space": (b"A" * 1000, 400),
+    "a target without end": (b"GET /" + b"A" * 100_000, 431),
     "a chunk too long": (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", 400),
     "a chunk of no size": (b"PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", 400),
 }
