@@ -68,7 +68,7 @@ def test_status_tells_a_running_node_from_a_stopped_one(server: Server) -> None:
     assert (stopped.returncode, stopped.stdout.split()[0]) == (1, "stopped")
 
 
-def test_the_node_is_ready_within_a_second(server: Server) -> None:
+def test_the_node_says_how_long_its_start_took(server: Server) -> None:
     said = re.search(r"after ([\d.]+) s", server.log.read_text())
     assert said is not None
     assert (
