@@ -12,6 +12,7 @@ from dataclasses import asdict
 from socket import socket
 from typing import Any
 
+from atoll import services
 from atoll.aws.errors import AwsError
 from atoll.base.clock import Clock, SystemClock
 from atoll.base.settings import Settings, read_facts, write_facts
@@ -24,6 +25,8 @@ from atoll.gateway.dispatch import Gateway
 from atoll.gateway.workers import WorkerControl
 from atoll.operation import Cloud, Credential, Service
 from atoll.reconcile import Reconciler
+from atoll.services.dynamodb import background as dynamodb_background
+from atoll.services.dynamodb.service import dynamodb, dynamodbstreams
 from atoll.services.iam import access_keys, accounts
 from atoll.services.iam.authorise import Authoriser
 from atoll.services.iam.service import iam
@@ -34,15 +37,15 @@ from atoll.services.sts.service import sts
 from atoll.store import Store
 from atoll.store.sqlite import SqliteStore
 
-SERVICES: tuple[Service, ...] = (iam, s3, sts)
+SERVICES: tuple[Service, ...] = (dynamodb, dynamodbstreams, iam, s3, sts)
 ROOT_ACCOUNT_NAME = "root"
 GC_OBJECTS = 20_000
 
 
 def load_operations() -> None:
     """Imports every module of every service: an operation is registered by its own file."""
-    for service in SERVICES:
-        package = importlib.import_module(f"atoll.services.{service.name}")
+    for folder in pkgutil.iter_modules(services.__path__):
+        package = importlib.import_module(f"{services.__name__}.{folder.name}")
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package.__name__}.{module.name}")
 
@@ -108,8 +111,8 @@ async def scrub(settings: Settings, bytes_per_second: float) -> AsyncIterator[di
 
 
 def cloud_of(settings: Settings, store: Store, blobs: FileBlobs) -> Cloud:
-    services = {service.name: service for service in SERVICES}
-    return Cloud(store, blobs, services, Authoriser(store), SystemClock().now, settings.region)
+    table = {service.name: service for service in SERVICES}
+    return Cloud(store, blobs, table, Authoriser(store), SystemClock().now, settings.region)
 
 
 def gateway_of(settings: Settings, cloud: Cloud) -> Gateway:
@@ -133,14 +136,16 @@ async def serve(settings: Settings, sock: socket, control: WorkerControl) -> Non
     clock = SystemClock()
     async with opened(settings) as store, asyncio.TaskGroup() as tasks:
         blobs = FileBlobs(settings.data / "blobs")
-        keepers = [tasks.create_task(keeper.run()) for keeper in _reconcilers(settings, store, blobs, clock)]
-        gateway = gateway_of(settings, cloud_of(settings, store, blobs))
+        cloud = cloud_of(settings, store, blobs)
+        own = [*_sweepers(settings, store, blobs, clock), *dynamodb_background.reconcilers(cloud, clock)]
+        keepers = [tasks.create_task(keeper.run()) for keeper in own]
+        gateway = gateway_of(settings, cloud)
         await http.serve(sock, gateway.handle, control, ready=control.ready)
         for keeper in keepers:
             keeper.cancel()
 
 
-def _reconcilers(settings: Settings, store: Store, blobs: FileBlobs, clock: Clock) -> list[Reconciler]:
+def _sweepers(settings: Settings, store: Store, blobs: FileBlobs, clock: Clock) -> list[Reconciler]:
     grace = settings.sweep_grace_seconds
     orphans = grace * ORPHAN_GRACE_SECONDS / DROPPED_GRACE_SECONDS
     sweeper = Sweeper(store, blobs, clock, dropped_grace_seconds=grace, orphan_grace_seconds=orphans)

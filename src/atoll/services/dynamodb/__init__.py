@@ -1,0 +1,1 @@
+"""DynamoDB: tables of items, exact, durable and serialisable. docs/design/0002-dynamodb.md draws the whole."""

@@ -1,0 +1,19 @@
+"""The work DynamoDB does by itself: each module that has some says what, and `node` runs it."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from atoll.base.clock import Clock
+from atoll.operation import Cloud
+from atoll.reconcile import Reconciler
+
+_MODULES: tuple[str, ...] = ()
+"""Each has `reconcilers(cloud, clock)`."""
+
+
+def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
+    found: list[Reconciler] = []
+    for module in _MODULES:
+        make: Callable[[Cloud, Clock], list[Reconciler]] = import_module(f"{__package__}.{module}").reconcilers
+        found += make(cloud, clock)
+    return found
