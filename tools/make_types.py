@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from atoll.aws import model as models  # noqa: E402
 from atoll.aws.model import Model, Shape  # noqa: E402
 
-SERVICES = ("s3", "iam", "sts")
+SERVICES = ("s3", "iam", "sts", "dynamodb", "dynamodbstreams")
 TARGET = ROOT / "src" / "atoll" / "aws" / "types"
 SCALARS = {
     "string": "str",
