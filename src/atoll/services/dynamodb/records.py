@@ -141,6 +141,9 @@ class Change(msgspec.Struct, array_like=True):
     old: bytes | None  # the item's row before: None is INSERT
     new: bytes | None  # after: None is REMOVE
     by_ttl: bool = False
+    # When the stream that was on at the time was created (Stream.created): a log outlives its streams, and recovery
+    # fills it without one. 0: none was on.
+    stream: float = 0.0
 
 
 class Token(msgspec.Struct, array_like=True):
