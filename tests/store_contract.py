@@ -1,4 +1,5 @@
-"""What every engine must do, said once. An engine's test module subclasses this and gives the fixture `store_factory`."""
+"""What every engine must do, said once. An engine's test module subclasses this and gives the fixture `store_factory`,
+which makes a store, and may be told what time it is by: `store_factory(now)`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atoll.store import ABSENT, Conflict, Store, Tx
+from atoll.store import ABSENT, Conflict, Store, Tx, stamps, sums
 from atoll.store.contract import KEY_BYTES_MAX, SCAN_ROWS_MAX
 from atoll.store.limits import VALUE_BYTES_MAX
 
@@ -284,3 +285,209 @@ class StoreContract:
             assert await store.get(P, b"after") == b"19"
 
         run(scenario)
+
+    def test_an_appended_row_lies_at_its_prefix_and_a_stamp_of_its_time(self, store_factory) -> None:
+        async def scenario() -> None:
+            store = store_factory(lambda: 1_700_000_000.25)
+
+            async def append(tx: Tx) -> int:
+                tx.append(P, b"log/", b"first")
+                tx.append(P, b"log/", b"second")
+                tx.append(b"other", b"", b"third")
+                return len(await tx.scan(P, b"", None, 10))
+
+            assert await store.run(append) == 0
+            first, second = await everything(store)
+            ((third, value),) = await everything(store, b"other")
+            assert [first[1], second[1], value] == [b"first", b"second", b"third"]
+            assert first[0] == b"log/" + stamps.at(1_700_000_000.25)
+            assert first[0] < second[0] < b"log/" + third
+            assert [stamps.time_of(k) for k in (first[0][4:], second[0][4:], third)] == [1_700_000_000.25] * 3
+            await store.close()
+
+        asyncio.run(scenario())
+
+    def test_stamps_increase_in_the_order_of_commits_whatever_the_clock_does(self, store_factory) -> None:
+        times = iter([100.0, 100.0, 200.0, 50.0, 50.0, 199.0, 0.0, 200.5, -5.0])
+        told = [100.0, 100.0, 200.0, 200.0, 200.0, 200.0, 200.0, 200.5, 200.5]
+
+        async def scenario() -> None:
+            store = store_factory(lambda: next(times))
+            for n in range(len(told)):
+
+                async def append(tx: Tx, n: int = n) -> None:
+                    tx.append(P, b"", b"%d" % n)
+
+                await store.run(append)
+            rows = await everything(store)
+            assert [v for _, v in rows] == [b"%d" % n for n in range(len(told))]
+            assert [stamps.time_of(k) for k, _ in rows] == told
+            await store.close()
+
+        asyncio.run(scenario())
+
+    def test_a_log_holds_its_records_in_the_order_in_which_their_rows_changed(self, run) -> None:
+        async def scenario(store: Store) -> None:
+            async def change(tx: Tx) -> None:
+                seen = int(await tx.get(P, b"count") or b"0") + 1
+                tx.put(P, b"count", b"%d" % seen)
+                tx.append(b"log", b"", b"%d" % seen)
+
+            await asyncio.gather(*(store.run(change) for _ in range(200)))
+            assert [v for _, v in await everything(store, b"log")] == [b"%d" % n for n in range(1, 201)]
+
+        run(scenario)
+
+    def test_sums_are_kept_and_a_row_of_zeros_is_none(self, run) -> None:
+        async def scenario(store: Store) -> None:
+            async def add(*deltas: int) -> tuple[int, ...]:
+                async def fn(tx: Tx) -> None:
+                    tx.add(P, b"sum", *deltas)
+
+                await store.run(fn)
+                return sums.read(await store.get(P, b"sum"), 3)
+
+            assert await add(0, 0) == (0, 0, 0)
+            assert await add(1, -2) == (1, -2, 0)
+            assert await add(5) == (6, -2, 0)
+            assert await add(0, 2, 2**62) == (6, 0, 2**62)
+            assert len(await everything(store)) == 1
+            with pytest.raises(OverflowError):
+                await add(1, 1, 2**62)
+            assert await add(-6, 0, -(2**62)) == (0, 0, 0)
+            assert await everything(store) == []
+            await store.write([(P, b"sum", b"no sum")])
+            with pytest.raises(ValueError, match="6 bytes"):
+                await add(1)
+            assert await everything(store) == [(b"sum", b"no sum")]
+
+        run(scenario)
+
+    def test_a_transaction_sees_the_sums_it_makes(self, run) -> None:
+        async def scenario(store: Store) -> None:
+            one, four = sums.pack([1]), sums.pack([4])
+            assert one
+            assert four
+            await store.write([(P, b"%d" % n, one) for n in range(5)])
+
+            async def change(tx: Tx) -> list[Any]:
+                tx.add(P, b"0", -1)
+                tx.add(P, b"2", 2)
+                tx.add(P, b"2", 1)
+                tx.put(P, b"1", one)
+                tx.add(P, b"1", 3)
+                tx.delete(P, b"3")
+                tx.add(P, b"3", 4)
+                tx.add(P, b"4", 9)
+                tx.delete(P, b"4")
+                tx.add(P, b"5", 7)
+                tx.put(P, b"5", four)
+                tx.add(P, b"6", 4)
+                return [
+                    await tx.get(P, b"0"),
+                    await tx.get_many([(P, b"2"), (P, b"4")]),
+                    await tx.scan(P, b"", None, 3),
+                    await tx.scan(P, b"", None, 3, reverse=True),
+                ]
+
+            assert await store.run(change) == [
+                None,
+                [four, None],
+                [(b"1", four), (b"2", four), (b"3", four)],
+                [(b"6", four), (b"5", four), (b"3", four)],
+            ]
+            assert await everything(store) == [(b"%d" % n, four) for n in (1, 2, 3, 5, 6)]
+
+        run(scenario)
+
+    def test_who_adds_or_appends_neither_overtakes_nor_is_overtaken(self, run) -> None:
+        async def scenario(store: Store) -> None:
+            runs: list[int] = []
+
+            async def count(tx: Tx, n: int) -> None:
+                runs.append(n)
+                await tx.get(P, b"%d" % n)
+                tx.add(P, b"sum", 1, 10)
+                tx.append(b"log", b"", b"%d" % n)
+
+            for _ in range(10):
+                await asyncio.gather(*(store.run(lambda tx, n=n: count(tx, n)) for n in range(64)))
+            assert len(runs) == 640
+            assert sums.read(await store.get(P, b"sum"), 2) == (640, 6400)
+            assert len(await everything(store, b"log")) == 640
+
+        run(scenario)
+
+    def test_who_reads_a_sum_reads_what_is_true_when_it_commits(self, run) -> None:
+        async def scenario(store: Store) -> None:
+            async def add(tx: Tx) -> None:
+                tx.add(P, b"sum", 1)
+
+            async def take_number(tx: Tx) -> int:
+                tx.add(P, b"sum", 1)
+                (seen,) = sums.read(await tx.get(P, b"sum"), 1)
+                tx.put(b"taken", b"%d" % seen, b"")
+                return seen
+
+            both = [store.run(take_number if n % 2 else add) for n in range(100)]
+            numbers = [seen for seen in await asyncio.gather(*both) if seen is not None]
+            assert len(set(numbers)) == 50
+            assert len(await everything(store, b"taken")) == 50
+            assert sums.read(await store.get(P, b"sum"), 1) == (100,)
+
+        run(scenario)
+
+    def test_keys_too_long_are_refused_where_they_are_added_or_appended(self, run) -> None:
+        async def scenario(store: Store) -> None:
+            key = b"k" * (KEY_BYTES_MAX - len(P))
+
+            async def append(tx: Tx, prefix: bytes) -> None:
+                tx.append(P, prefix, b"")
+
+            async def add(tx: Tx) -> None:
+                tx.add(P, key + b"k", 1)
+
+            for refused in (store.run(lambda tx: append(tx, key[: 1 - stamps.STAMP_BYTES])), store.run(add)):
+                with pytest.raises(ValueError, match="above"):
+                    await refused
+            assert await everything(store) == []
+            await store.run(lambda tx: append(tx, key[: -stamps.STAMP_BYTES]))
+            assert len(await everything(store)) == 1
+
+        run(scenario)
+
+
+class SharedStoreContract:
+    """What an engine must do whose stores outlive a process: `store_factory` opens the same rows each time."""
+
+    def test_stamps_increase_over_a_restart_with_a_clock_that_has_stepped_back(self, store_factory) -> None:
+        async def append(tx: Tx) -> None:
+            tx.append(P, b"", b"")
+
+        async def scenario() -> list[bytes]:
+            for now in (5000.0, 4000.0, 6000.0):
+                store = store_factory(lambda now=now: now)
+                await store.run(append)
+                rows = await everything(store)
+                await store.close()
+            return [k for k, _ in rows]
+
+        found = asyncio.run(scenario())
+        assert [stamps.time_of(k) for k in found] == [5000.0, 5000.0, 6000.0]
+
+    def test_stamps_of_two_stores_with_clocks_apart_increase_in_the_order_of_commits(self, store_factory) -> None:
+        async def scenario() -> None:
+            stores = [store_factory(lambda now=now: now) for now in (9000.0, 1000.0)]
+            for n in range(20):
+
+                async def append(tx: Tx, n: int = n) -> None:
+                    tx.append(P, b"", b"%02d" % n)
+                    tx.add(b"sums", b"all", n)
+
+                await stores[n % 2].run(append)
+            for store in stores:
+                assert [v for _, v in await everything(store)] == [b"%02d" % n for n in range(20)]
+                assert sums.read(await store.get(b"sums", b"all"), 1) == (190,)
+                await store.close()
+
+        asyncio.run(scenario())

@@ -160,7 +160,7 @@ class TestCloud:
 
     def __init__(self, service: Service, *, identity: Identity = ROOT) -> None:
         self.time = NOW
-        self.store = MemoryStore()
+        self.store = MemoryStore(lambda: self.time)
         self.blobs = MemoryBlobs()
         self.service = service
         self.identity = identity

@@ -53,11 +53,23 @@ class Reader(Protocol):
 
 
 class Tx(Reader, Protocol):
-    """Reads see what this transaction has put. Puts and deletes take effect together at commit, or not at all."""
+    """Reads see what this transaction has put, deleted and added. All of it takes effect together at commit, or not at all."""
 
     def put(self, p: bytes, k: bytes, v: bytes) -> None: ...
 
     def delete(self, p: bytes, k: bytes) -> None: ...
+
+    def append(self, p: bytes, prefix: bytes, v: bytes) -> None:
+        """Puts v at prefix + stamp. Stamps strictly increase in the order of commits (see `stamps`), and within a
+        transaction in the order of its appends. They are given at commit: this transaction's own reads find none of it."""
+        ...
+
+    def add(self, p: bytes, k: bytes, *deltas: int) -> None:
+        """Adds to a row of eight-byte signed integers (see `sums`); none is all zeros, and one that comes to that is deleted.
+
+        It reads nothing, so it overtakes nobody and nobody overtakes it: only who has read the row runs again.
+        Raises OverflowError, at the latest from `run`."""
+        ...
 
 
 class Store(Reader, Protocol):

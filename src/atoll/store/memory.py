@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from atoll.base.clock import SystemClock
 from atoll.store.contract import ABSENT, Check, Conflict, Reader, Row, Tx
 from atoll.store.limits import check_key, check_limit, check_row
-from atoll.store.overlay import Changes, Key, Overlay, drive
+from atoll.store.overlay import Changes, Key, Overlay, drive, stamped, summed
 
 T = TypeVar("T")
 
@@ -59,8 +60,10 @@ class _View:
 
 
 class MemoryStore(_View):
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] | None = None) -> None:
         super().__init__(_Rows({}, []))
+        self._now = now or SystemClock().now
+        self._stamp = 0
 
     @property
     def rows(self) -> dict[Key, bytes]:
@@ -97,7 +100,9 @@ class MemoryStore(_View):
         # fn awaits nothing but its Tx, and these reads never suspend: nobody can come between.
         overlay = Overlay(self._rows)
         result = drive(fn(overlay))
-        self._rows.change(overlay.changes)
+        sums = summed(self._rows, overlay.added)
+        appended, self._stamp = stamped(overlay.appended, self._stamp, self._now())
+        self._rows.change({**overlay.changes, **sums, **appended})
         return result
 
     async def close(self) -> None:

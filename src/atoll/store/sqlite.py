@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from atoll.base.clock import SystemClock
 from atoll.store.contract import Busy, Check, Row, Tx
 from atoll.store.limits import check_key, check_limit, check_row
 from atoll.store.overlay import Changes, Key, Overlay, drive
@@ -96,14 +97,20 @@ class SqliteStore:
     """To be made after a fork, never before: SQLite's locks do not survive one.
 
     `broken` is called, in the commit thread, when a bug has ended that thread: reads go on, writes never will.
+    `now` is what stamps go by.
     """
 
-    def __init__(self, path: str | os.PathLike[str], broken: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        broken: Callable[[], None] = lambda: None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
         name = os.fspath(path)
         _create(name)
         self._pool = _Pool(name)
         self._checkpointer = Checkpointer(name)
-        self._committer = Committer(name, self._checkpointer.told, broken)
+        self._committer = Committer(name, self._checkpointer.told, broken, now or SystemClock().now)
 
     async def get(self, p: bytes, k: bytes) -> bytes | None:
         rows = self._pool.take()
@@ -154,9 +161,10 @@ class SqliteStore:
                 rows.execute("COMMIT")
         finally:
             self._pool.give_back(rows)
-        if not overlay.changes:
+        if not (overlay.changes or overlay.appended or overlay.added):
             return result  # All it read was true at one moment.
-        operation = Operation(overlay.changes, overlay.gets.items())
+        operation = Operation(overlay.changes, overlay.gets.items(), overlay.appended)
+        operation.added = overlay.added
         operation.scans = overlay.scans
         operation.fn = fn
         operation.result = result

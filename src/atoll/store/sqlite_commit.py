@@ -4,7 +4,8 @@
 
 There is no timer: a batch is what piled up while the last one was flushed. An operation whose checks fail drops out
 alone. A transaction whose reads were overtaken runs again right here, under the lock, where nothing can overtake it;
-so every round makes progress, however many want the same row.
+so every round makes progress, however many want the same row. What is added and appended depends on nothing read
+before: it is summed and stamped here, in the order of the operations, which is the order of commits.
 """
 
 import asyncio
@@ -18,8 +19,9 @@ from typing import Any
 
 import apsw
 
+from atoll.store import stamps
 from atoll.store.contract import Busy, Conflict, Full, Row, Tx, Unknown
-from atoll.store.overlay import Changes, Key, Overlay, ScanRead, drive
+from atoll.store.overlay import Added, Appended, Changes, Key, Overlay, ScanRead, drive, stamped, summed
 from atoll.store.sqlite_lock import WriteLock
 from atoll.store.sqlite_rows import Rows
 
@@ -33,20 +35,28 @@ RESERVE_BYTES = (
 RESERVE_SHARE = 8  # On a small disk, an eighth of it.
 HOUSEKEEPING = b"cloud/"  # Shelves whose rows are always taken: without its lease the sweeper could not free anything.
 
+_NOTHING: Appended = []
+
 
 class Operation:
     """One write on its way: what must hold, what changes, and who waits for it."""
 
-    __slots__ = ("changes", "error", "fn", "future", "gets", "result", "scans", "size_bytes")
+    __slots__ = ("added", "appended", "changes", "error", "fn", "future", "gets", "result", "scans", "size_bytes")
 
-    def __init__(self, changes: Changes, gets: Collection[tuple[Key, bytes | None]]) -> None:
+    def __init__(
+        self, changes: Changes, gets: Collection[tuple[Key, bytes | None]], appended: Appended = _NOTHING
+    ) -> None:
         self.changes = changes
         self.gets = gets
+        self.appended = appended
+        self.added: Added = {}
         self.scans: list[ScanRead] = []
         self.fn: Callable[[Tx], Awaitable[Any]] | None = None
         self.result: Any = None
         self.error: Exception | None = None
         self.size_bytes = sum(len(v) for v in changes.values() if v is not None)
+        if appended:
+            self.size_bytes += sum(len(v) for _, _, v in appended)
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
 
@@ -78,9 +88,11 @@ class _Batch:
     `tight`: the disk is down to its reserve, so only operations that delete something are taken.
     """
 
-    def __init__(self, rows: Rows, *, tight: bool) -> None:
+    def __init__(self, rows: Rows, now: Callable[[], float], *, tight: bool) -> None:
         self._rows = rows
+        self._now = now
         self._tight = tight
+        self._stamp: int | None = None  # The last one given, once this batch has had to know it.
         self._changes: Changes = {}
         self._shelves: dict[bytes, list[bytes]] = {}  # By p, in order: the keys that are held back.
 
@@ -107,7 +119,7 @@ class _Batch:
     def apply(self, operation: Operation) -> None:
         if self.holds(operation):
             with _Carried() as carried:
-                self._take(operation.changes)
+                self._take(operation)
             operation.error = carried.error
         elif operation.fn is None:
             operation.error = Conflict("a row is not as expected")
@@ -115,16 +127,34 @@ class _Batch:
             overlay = Overlay(self)
             with _Carried() as carried:
                 operation.result = drive(operation.fn(overlay))
-                self._take(overlay.changes)
+                self._take(overlay)
             operation.error = carried.error
 
-    def _take(self, changes: Changes) -> None:
-        if self._tight and changes and not _frees(changes):
+    def _take(self, wanted: "Operation | Overlay") -> None:
+        changes = wanted.changes
+        if self._tight and (changes or wanted.appended or wanted.added) and not _frees(changes):
             raise Full("what room is left is kept for deletions")
+        if wanted.added:
+            changes = {**changes, **summed(self, wanted.added)}
+        if wanted.appended:
+            changes = {**changes, **self._stamped(wanted.appended)}
         for p, k in changes:
             if (p, k) not in self._changes:
                 insort(self._shelves.setdefault(p, []), k)
         self._changes.update(changes)
+
+    def _stamped(self, appended: Appended) -> Changes:
+        if self._stamp is None:
+            # Other processes give stamps, too; from here to the end of the batch, the lock keeps them from it.
+            last = self._rows.get(stamps.SHELF, stamps.LAST)
+            self._stamp = 0 if last is None else stamps.unpack(last)
+        changes, self._stamp = stamped(appended, self._stamp, self._now())
+        return changes
+
+    def end(self) -> None:
+        if self._stamp is not None:
+            self._changes[stamps.SHELF, stamps.LAST] = stamps.pack(self._stamp)
+        self.flush()
 
     def flush(self) -> None:
         # Some errors make SQLite roll back by itself; each statement would then commit alone.
@@ -135,8 +165,11 @@ class _Batch:
 
 
 class Committer:
-    def __init__(self, path: str, told: Callable[[int], None], broken: Callable[[], None]) -> None:
+    def __init__(
+        self, path: str, told: Callable[[int], None], broken: Callable[[], None], now: Callable[[], float]
+    ) -> None:
         self._broken = broken
+        self._now = now
         self._directory = os.path.dirname(os.path.abspath(path))
         self._lock = WriteLock(path)
         self._rows = Rows(path)
@@ -217,7 +250,7 @@ class Committer:
         return disk.f_bavail * disk.f_frsize < reserve_bytes
 
     def _apply_queued(self, taken: list[Operation]) -> None:
-        batch = _Batch(self._rows, tight=self._is_tight())
+        batch = _Batch(self._rows, self._now, tight=self._is_tight())
         size_bytes = 0
         while True:
             operation = taken[-1]
@@ -231,7 +264,7 @@ class Committer:
                 self._queue.put(None)  # The end comes after this batch.
                 break
             taken.append(following)
-        batch.flush()
+        batch.end()
 
 
 def _outcome(error: apsw.Error, *, committing: bool) -> Exception:

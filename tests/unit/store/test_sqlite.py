@@ -14,9 +14,9 @@ from pathlib import Path
 
 import apsw
 import pytest
-from tests.store_contract import StoreContract, everything
+from tests.store_contract import SharedStoreContract, StoreContract, everything
 
-from atoll.store import Busy, Full, Store, Tx, Unknown, sqlite_checkpoint, sqlite_commit
+from atoll.store import Busy, Full, Store, Tx, Unknown, sqlite_checkpoint, sqlite_commit, stamps, sums
 from atoll.store import sqlite as engine
 from atoll.store.sqlite import SqliteStore
 from atoll.store.sqlite_lock import WriteLock
@@ -29,7 +29,13 @@ _spawn = multiprocessing.get_context("spawn")
 class TestSqliteStore(StoreContract):
     @pytest.fixture
     def store_factory(self, tmp_path: Path) -> Callable[[], Store]:
-        return lambda: SqliteStore(tmp_path / "atoll.db")
+        return lambda now=None: SqliteStore(tmp_path / "atoll.db", now=now)
+
+
+class TestSharedSqliteStore(SharedStoreContract):
+    @pytest.fixture
+    def store_factory(self, tmp_path: Path) -> Callable[[], Store]:
+        return lambda now=None: SqliteStore(tmp_path / "atoll.db", now=now)
 
 
 def test_what_was_written_is_there_after_closing_and_opening(tmp_path: Path) -> None:
@@ -116,6 +122,89 @@ def test_processes_that_start_at_once_on_a_fresh_path_count_together(tmp_path: P
             await store.close()
 
     assert asyncio.run(total()) == b"480"
+
+
+def _append_in_process(path: str, name: bytes, rounds: int, start: object) -> None:
+    async def append(tx: Tx) -> None:
+        tx.append(P, b"", name)
+        tx.add(b"sums", b"all", 1, 10)
+
+    async def main() -> None:
+        start.wait(30)
+        # Clocks that are a minute apart, as those of two machines may be.
+        store = SqliteStore(path, now=lambda: time.time() - 60 * int(name))
+        for _ in range(rounds):
+            await asyncio.gather(*(store.run(append) for _ in range(8)))
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_follower_of_a_log_that_several_processes_append_to_passes_nothing_by(tmp_path: Path) -> None:
+    path = str(tmp_path / "atoll.db")
+    start = _spawn.Barrier(4)
+    processes = [_spawn.Process(target=_append_in_process, args=(path, b"%d" % n, 30, start)) for n in range(3)]
+    for process in processes:
+        process.start()
+
+    async def follow() -> tuple[list[bytes], list[bytes], bytes | None]:
+        start.wait(30)
+        store = SqliteStore(path)
+        seen: list[bytes] = []
+        while len(seen) < 720 and any(process.is_alive() for process in processes):
+            rows = await store.scan(P, seen[-1] + b"\x00" if seen else b"", None, 100)
+            seen += [k for k, _ in rows]
+        for process in processes:
+            await asyncio.to_thread(process.join, 30)
+        seen += [k for k, _ in await store.scan(P, seen[-1] + b"\x00", None, 1000)]
+        every, total = [k for k, _ in await everything(store)], await store.get(b"sums", b"all")
+        await store.close()
+        return seen, every, total
+
+    seen, every, total = asyncio.run(follow())
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(every) == 720
+    assert seen == every
+    assert sums.read(total, 2) == (720, 7200)
+
+
+def test_a_batch_writes_a_row_once_however_often_it_is_added_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "atoll.db"
+    written: list[tuple[bytes, bytes]] = []
+    change = Rows.change
+    monkeypatch.setattr(Rows, "change", lambda rows, changes: (written.extend(changes), change(rows, changes))[1])
+
+    async def count(tx: Tx) -> None:
+        tx.add(P, b"sum", 1)
+        tx.append(b"log", b"", b"")
+
+    async def scenario() -> None:
+        store = SqliteStore(path)
+        lock = WriteLock(str(path))
+        with lock:  # As another process would hold it: what comes meanwhile is one batch, or two with one in hand.
+            tasks = [asyncio.ensure_future(store.run(count)) for _ in range(100)]
+            await asyncio.sleep(0.05)
+        lock.close()
+        await asyncio.gather(*tasks)
+        assert sums.read(await store.get(P, b"sum"), 1) == (100,)
+        await store.close()
+
+    asyncio.run(scenario())
+    assert written.count((P, b"sum")) <= 2
+    assert written.count((stamps.SHELF, stamps.LAST)) <= 2
+    assert len(written) <= 104
+
+
+def test_who_appends_nothing_touches_no_stamp(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = SqliteStore(tmp_path / "atoll.db")
+        await store.write([(P, b"a", b"1")])
+        assert await store.get(stamps.SHELF, stamps.LAST) is None
+        await store.close()
+
+    asyncio.run(scenario())
 
 
 def test_the_write_lock_passes_from_one_to_the_next(tmp_path: Path) -> None:
@@ -382,7 +471,13 @@ def test_the_last_of_the_disk_is_left_to_deletions_and_to_the_house(
             await tx.get(P, b"b")
             tx.put(P, b"b", b"2")
 
-        for refused in (store.write([(P, b"b", b"2")]), store.run(overwrite)):
+        async def append(tx: Tx) -> None:
+            tx.append(P, b"", b"")
+
+        async def add(tx: Tx) -> None:
+            tx.add(P, b"sum", 1)
+
+        for refused in (store.write([(P, b"b", b"2")]), store.run(overwrite), store.run(append), store.run(add)):
             with pytest.raises(Full):
                 await refused
         await store.write([(P, b"log", b"gone: a")], deletes=[(P, b"a")])
