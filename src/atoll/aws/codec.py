@@ -62,10 +62,17 @@ _PROTOCOLS: dict[str, tuple[str, str]] = {
     "smithy-rpc-v2-cbor": ("rpc_v2_cbor", "RpcV2Cbor"),
 }
 
+# Services that speak a protocol in a way of their own.
+_OWN = {
+    "dynamodb": ("dynamodb", "DynamoDb"),
+    "dynamodbstreams": ("dynamodb", "DynamoDb"),
+    "s3": ("s3", "S3"),
+}
+
 
 def _protocol_of(model: Model, protocol: str) -> WireProtocol:
     """Its module is loaded only now: most nodes never need most of them."""
-    module, name = ("s3", "S3") if model.service == "s3" else _PROTOCOLS[protocol]
+    module, name = _OWN.get(model.service) or _PROTOCOLS[protocol]
     made: WireProtocol = getattr(import_module(f"atoll.aws.codecs.{module}"), name)(model)
     return made
 

@@ -115,7 +115,7 @@ def _scalar_reader(shape: Shape) -> Convert:
     return _timestamp_reader(shape) if shape.type == "timestamp" else _READERS[shape.type]
 
 
-def _scalar_writer(shape: Shape) -> Convert:
+def scalar_writer(shape: Shape) -> Convert:
     if shape.type != "timestamp":
         return _WRITERS[shape.type]
     form = shape.traits.get("timestampFormat", "unixtimestamp").lower()
@@ -127,4 +127,4 @@ def new_reader() -> DocumentReader:
 
 
 def new_writer() -> DocumentWriter:
-    return DocumentWriter(_scalar_writer)
+    return DocumentWriter(scalar_writer)
