@@ -1,0 +1,117 @@
+"""What an item must have to lie in a table: its key, and values that its indexes can take."""
+
+from collections.abc import Container
+
+from atoll.aws.errors import AwsError
+from atoll.services.dynamodb.records import Index, Item, Table, Value
+
+HASH_BYTES_MAX = 2048
+RANGE_BYTES_MAX = 1024
+
+_INVALID = "One or more parameter values were invalid: "
+_NOT_VALID = "One or more parameter values are not valid. "
+_EMPTY = "The AttributeValue for a key attribute cannot contain an empty {} value. "
+# AWS leaves out that blank too.
+_HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_BYTES_MAX} bytes"
+_RANGE_TOO_LONG = f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {RANGE_BYTES_MAX} bytes"
+_OF_INDEX = "A value specified for a secondary index key is not supported. "
+_OF_UPDATE = "The update expression attempted to update a secondary index key to a value that is not supported. "
+
+
+def check_key(table: Table, key: Item) -> None:
+    """Raises unless `key` is the table's key, and nothing else."""
+    names = table.key_names
+    if len(key) != len(names):
+        raise _mismatch()
+    for name in names:
+        value = key.get(name)
+        if value is None or table.attributes[name] not in value:
+            raise _mismatch()
+    _check_lengths(table, key)
+
+
+def check_item(table: Table, item: Item) -> None:
+    """Raises unless `item` has the table's key and its indexes can take it."""
+    for name in table.key_names:
+        value = item.get(name)
+        if value is None:
+            raise _validation(f"{_INVALID}Missing the key {name} in the item")
+        kind = table.attributes[name]
+        if kind not in value:
+            raise _validation(
+                f"{_INVALID}Type mismatch for key {name} expected: {kind} actual: {next(iter(value), 'NULL')}"
+            )
+    _check_lengths(table, item)
+    if table.indexes:
+        check_indexes(table, item)
+
+
+def check_indexes(table: Table, item: Item, updated: Container[str] | None = None) -> None:
+    """`updated`: only these attributes were written by an update; what lay there before an index came is let be."""
+    for index in table.indexes:
+        for name in index.hash:
+            if name in item and name not in table.key_names and (updated is None or name in updated):
+                _check_index_value(table, index, name, item[name], HASH_BYTES_MAX, by_update=updated is not None)
+        for name in index.range:
+            if name in item and name not in table.key_names and (updated is None or name in updated):
+                _check_index_value(table, index, name, item[name], RANGE_BYTES_MAX, by_update=updated is not None)
+
+
+def check_not_updated(table: Table, attributes: Container[str]) -> None:
+    """Raises if an update writes the table's key."""
+    for name in table.key_names:
+        if name in attributes:
+            raise _validation(f"{_INVALID}Cannot update attribute {name}. This attribute is part of the key")
+
+
+def length(kind: str, content: str) -> int:
+    """Bytes of a key's value. Numbers have no limit but their own."""
+    if kind == "S":
+        return len(content) if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
+    if kind == "B":
+        return len(content) * 3 // 4 - content.count("=", -2)
+    return 1
+
+
+def _check_lengths(table: Table, item: Item) -> None:
+    _check_length(table, item, table.hash, HASH_BYTES_MAX, _HASH_TOO_LONG)
+    if table.range is not None:
+        _check_length(table, item, table.range, RANGE_BYTES_MAX, _RANGE_TOO_LONG)
+
+
+def _check_length(table: Table, item: Item, name: str, bytes_max: int, too_long: str) -> None:
+    kind = table.attributes[name]
+    size_bytes = length(kind, item[name][kind])
+    if size_bytes == 0:
+        raise _validation(f"{_NOT_VALID}{_EMPTY.format(_words(kind))}Key: {name}")
+    if size_bytes > bytes_max:
+        raise _validation(too_long)
+
+
+def _check_index_value(table: Table, index: Index, name: str, value: Value, bytes_max: int, *, by_update: bool) -> None:
+    kind = table.attributes[name]
+    if kind not in value:
+        raise _validation(
+            f"{_INVALID}Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value), 'NULL')}"
+            f" IndexName: {index.name}"
+        )
+    size_bytes = length(kind, value[kind])
+    if size_bytes == 0:
+        empty = _EMPTY.format(_words(kind))
+        if by_update:
+            raise _validation(f"{_NOT_VALID}{_OF_UPDATE}{empty}".rstrip())
+        raise _validation(f"{_NOT_VALID}{_OF_INDEX}{empty}IndexName: {index.name}, IndexKey: {name}")
+    if size_bytes > bytes_max:
+        raise _validation(_HASH_TOO_LONG if bytes_max == HASH_BYTES_MAX else _RANGE_TOO_LONG)
+
+
+def _words(kind: str) -> str:
+    return "binary" if kind == "B" else "string"
+
+
+def _mismatch() -> AwsError:
+    return _validation("The provided key element does not match the schema")
+
+
+def _validation(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
