@@ -8,6 +8,13 @@
     {account}/{region}/dynamodb/c/{uid}      counter name                         counters   (kept by Tx.add)
     {account}/{region}/dynamodb/e/{uid}      expiry (8 bytes) + item place        b""        (while TTL is on)
     {account}/{region}/dynamodb/tokens       pack(token)                          Token      (of TransactWriteItems)
+    {account}/{region}/dynamodb/marks        pack(name) + stamp                   b""        (see `moments`)
+    {account}/{region}/dynamodb/u/{id}       item place                           old item   (see `moments`)
+    {account}/{region}/dynamodb/backups      pack(table name, id)                 Backup     (see `backups`)
+    {account}/{region}/dynamodb/b/{id}       number                               Chunk      (see `archives`)
+    {account}/{region}/dynamodb/exports      pack(table name, id)                 Export     (see `exports`)
+    {account}/{region}/dynamodb/imports      pack(table name, id)                 Import     (see `imports`)
+    {account}/{region}/dynamodb/bulk         pack(id)                             Bulk       (see `bulk`)
     global/dynamodb/jobs                     pack(kind, account, region, id)      msgpack    (work a reconciler has to finish)
     global/dynamodb/expiring                 pack(account, region, name)          b""        (tables with TTL on)
     global/dynamodb/logging                  pack(account, region, uid)           name       (tables that have a log to trim)
@@ -115,6 +122,7 @@ class Table(msgspec.Struct, omit_defaults=True):
     insights: dict[str, dict[str, Any]] = {}  # contributor insights by index name ("" is the table)
     restored: dict[str, Any] = {}  # RestoreSummary
     vectors: list[dict[str, Any]] = []  # vector indexes
+    copies: list[str] = []  # what is reading it as it was at a moment (see `moments`), and needs the log until it is through
 
     @property
     def arn(self) -> str:
@@ -132,7 +140,7 @@ class Table(msgspec.Struct, omit_defaults=True):
     @property
     def logs(self) -> bool:
         """Whether changes are kept."""
-        return self.recovery_since > 0 or self.stream is not None
+        return self.recovery_since > 0 or self.stream is not None or bool(self.copies)
 
 
 class Change(msgspec.Struct, array_like=True):
