@@ -137,6 +137,36 @@ def versioned_bucket(s3: Any, bucket: str) -> str:
     return bucket
 
 
+@pytest.fixture(scope="session")
+def dynamodb(cloud: CloudUnderTest) -> Any:
+    return cloud.client("dynamodb")
+
+
+@pytest.fixture
+def new_table(dynamodb: Any) -> Iterator[Callable[..., str]]:
+    """Makes tables with names of their own: partition key "p", and sort key "c" when asked for with range=True."""
+    made: list[str] = []
+
+    def make(*, range: bool = False, **overrides: Any) -> str:  # noqa: A002 - as DynamoDB calls it
+        keys = [("p", "HASH"), ("c", "RANGE")][: 2 if range else 1]
+        settings = {
+            "TableName": f"t-{uuid.uuid4().hex[:20]}",
+            "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name, _ in keys],
+            "BillingMode": "PAY_PER_REQUEST",
+            **overrides,
+        }
+        dynamodb.create_table(**settings)
+        made.append(settings["TableName"])
+        dynamodb.get_waiter("table_exists").wait(TableName=made[-1], WaiterConfig={"Delay": 1})
+        return made[-1]
+
+    yield make
+    for name in made:
+        with suppress(ClientError):  # The test may have deleted it, or be about what can't be deleted.
+            dynamodb.delete_table(TableName=name)
+
+
 def empty_bucket(s3: Any, name: str) -> None:
     for upload in s3.list_multipart_uploads(Bucket=name).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])

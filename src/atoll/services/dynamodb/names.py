@@ -1,0 +1,69 @@
+"""The names of tables and indexes, and the ARNs that may stand for them."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from atoll.aws.errors import AwsError
+
+NAME_CHARACTERS_MIN = 3
+NAME_CHARACTERS_MAX = 255
+_PATTERN = "[a-zA-Z0-9_.-]+"
+_NAME = re.compile(_PATTERN)
+_ARN = re.compile(r"arn:aws:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})(/.+)?")
+
+
+class Place(NamedTuple):
+    """Where a table is. `inside` is what an ARN names within it: "/index/x", "/stream/label", "/backup/id" or ""."""
+
+    account: str
+    region: str
+    name: str
+    inside: str = ""
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:dynamodb:{self.region}:{self.account}:table/{self.name}"
+
+
+def validation(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
+
+
+def invalid(message: str) -> AwsError:
+    return validation(f"One or more parameter values were invalid: {message}")
+
+
+def read_arn(arn: str) -> Place | None:
+    """None when it is not the ARN of a table, or of anything in one."""
+    match = _ARN.fullmatch(arn)
+    return None if match is None else Place(match[2], match[1], match[3], match[4] or "")
+
+
+# A refusal is not kept: only names that are well formed take room.
+@lru_cache(maxsize=4096)
+def locate(account: str, region: str, given: str) -> Place:
+    """The table that `given`, a name or an ARN, means to this account. Raises ValidationException."""
+    if given.startswith("arn:"):
+        place = read_arn(given)
+        if place is None or place.inside:
+            raise invalid("Invalid TableArn: Invalid ResourceArn provided as input " + given)
+        if place.region != region:
+            raise invalid(f"Invalid TableArn: the ARN is of region {place.region}, this endpoint of {region}")
+        return place
+    check_name(given)
+    return Place(account, region, given)
+
+
+def check_name(name: str, member: str = "tableName") -> None:
+    """Raises ValidationException that tells all that is wrong with the name."""
+    wrong = []
+    if not _NAME.fullmatch(name):
+        wrong.append(f"Member must satisfy regular expression pattern: {_PATTERN}")
+    if len(name) < NAME_CHARACTERS_MIN:
+        wrong.append(f"Member must have length greater than or equal to {NAME_CHARACTERS_MIN}")
+    if len(name) > NAME_CHARACTERS_MAX:
+        wrong.append(f"Member must have length less than or equal to {NAME_CHARACTERS_MAX}")
+    if wrong:
+        errors = "; ".join(f"Value '{name}' at '{member}' failed to satisfy constraint: {what}" for what in wrong)
+        raise validation(f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected: {errors}")

@@ -1,0 +1,110 @@
+"""What a table or an index may spend a second: billing modes, provisioned, on-demand and warm throughput."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from atoll.services.dynamodb.names import invalid, validation
+from atoll.services.dynamodb.records import Throughput
+
+PROVISIONED = "PROVISIONED"
+ON_DEMAND = "PAY_PER_REQUEST"
+# What is warm from an on-demand table's first second on.
+WARM_READ_UNITS = 12_000
+WARM_WRITE_UNITS = 4_000
+UNITS_MAX = 1_000_000_000_000
+NO_LIMIT = -1
+
+Request = Mapping[str, Any]
+
+
+def of_table(request: Request) -> Throughput:
+    """Of a new table. Raises ValidationException when it does not go with the billing mode."""
+    billing, asked = request.get("BillingMode", PROVISIONED), request.get("ProvisionedThroughput")
+    if billing == ON_DEMAND and asked is not None:
+        raise invalid(
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+        )
+    if billing == PROVISIONED and asked is None:
+        raise invalid("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+    return _read(request, billing, "for table")
+
+
+def of_index(request: Request, billing: str, name: str) -> Throughput:
+    """Of a new global index, in a table of this billing mode."""
+    asked = request.get("ProvisionedThroughput")
+    if billing == ON_DEMAND and asked is not None:
+        raise invalid(
+            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
+        )
+    if billing == PROVISIONED and asked is None:
+        raise invalid(f"ProvisionedThroughput is not specified for index: {name}")
+    return _read(request, billing, f"for index {name}")
+
+
+def set_provisioned(throughput: Throughput, asked: Request, where: str) -> None:
+    units = asked["ReadCapacityUnits"], asked["WriteCapacityUnits"]
+    for member, count in zip(("ReadCapacityUnits", "WriteCapacityUnits"), units, strict=True):
+        if count > UNITS_MAX:
+            about = "" if where == "for table" else f" {where}"
+            raise invalid(f"Given value {count} for {member} is out of bounds{about}")
+    throughput.read, throughput.write = units
+
+
+def set_on_demand(throughput: Throughput, asked: Request, billing: str, where: str) -> None:
+    """-1 takes a limit away again."""
+    if billing != ON_DEMAND:
+        raise invalid(f"OnDemandThroughput can only be specified {where} when BillingMode is PAY_PER_REQUEST")
+    if not asked:
+        raise invalid("Either MaxReadRequestUnits or MaxWriteRequestUnits must be specified in OnDemandThroughput")
+    for member, units in asked.items():
+        if units != NO_LIMIT and not 1 <= units <= UNITS_MAX:
+            raise invalid(f"Given value {units} for {member} is out of bounds {where}")
+    if "MaxReadRequestUnits" in asked:
+        throughput.max_read = _limit(asked["MaxReadRequestUnits"])
+    if "MaxWriteRequestUnits" in asked:
+        throughput.max_write = _limit(asked["MaxWriteRequestUnits"])
+
+
+def set_warm(throughput: Throughput, asked: Request, billing: str, where: str) -> None:
+    if not asked:
+        raise invalid("Either ReadUnitsPerSecond or WriteUnitsPerSecond must be specified in WarmThroughput")
+    read, write = asked.get("ReadUnitsPerSecond"), asked.get("WriteUnitsPerSecond")
+    least_read, least_write = warm_units(throughput, billing)
+    for member, count, least, capacity in (
+        ("ReadUnitsPerSecond", read, least_read, "ReadCapacityUnits"),
+        ("WriteUnitsPerSecond", write, least_write, "WriteCapacityUnits"),
+    ):
+        if count is not None and count < least:
+            floor = (
+                "initial throughput for OnDemand" if billing == ON_DEMAND else f"{capacity} of ProvisionedThroughput"
+            )
+            raise invalid(f"Requested {member} for WarmThroughput {where} is lower than {floor}")
+    throughput.warm_read = throughput.warm_read if read is None else read
+    throughput.warm_write = throughput.warm_write if write is None else write
+
+
+def warm_units(throughput: Throughput, billing: str) -> tuple[int, int]:
+    """What can be read and written at once without warming up."""
+    read = WARM_READ_UNITS if billing == ON_DEMAND else throughput.read or 0
+    write = WARM_WRITE_UNITS if billing == ON_DEMAND else throughput.write or 0
+    return max(read, throughput.warm_read or 0), max(write, throughput.warm_write or 0)
+
+
+def check_units(asked: Request) -> None:
+    if asked["ReadCapacityUnits"] < 1 or asked["WriteCapacityUnits"] < 1:
+        raise validation("1 validation error detected: ProvisionedThroughput must be positive")
+
+
+def _read(request: Request, billing: str, where: str) -> Throughput:
+    throughput = Throughput()
+    if request.get("ProvisionedThroughput") is not None:
+        set_provisioned(throughput, request["ProvisionedThroughput"], where)
+    if request.get("OnDemandThroughput") is not None:
+        set_on_demand(throughput, request["OnDemandThroughput"], billing, where)
+    if request.get("WarmThroughput") is not None:
+        set_warm(throughput, request["WarmThroughput"], billing, where)
+    return throughput
+
+
+def _limit(units: int) -> int | None:
+    return None if units == NO_LIMIT else units

@@ -1,0 +1,198 @@
+"""Tables: made, described, listed, deleted; and found, by everything that works on one.
+
+A new table is there at once, though CreateTable answers CREATING; a deleted one's name is free at once, and a reconciler
+sweeps what it leaves (see `backfill`).
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from atoll.aws.errors import AwsError
+from atoll.base import ids
+from atoll.operation import Call
+from atoll.services.dynamodb import definitions, provisioning, settings
+from atoll.services.dynamodb.describe import CREATING, DELETING, describe
+from atoll.services.dynamodb.names import Place, check_name, invalid, locate, validation
+from atoll.services.dynamodb.records import (
+    JOBS,
+    LOGGING,
+    Index,
+    Table,
+    counters_shelf,
+    decode_own_table,
+    decode_table,
+    encode,
+    expiry_shelf,
+    index_shelf,
+    items_shelf,
+    log_shelf,
+    table_key,
+    tables_shelf,
+)
+from atoll.services.dynamodb.service import dynamodb
+from atoll.store import keys
+
+if TYPE_CHECKING:
+    from atoll.aws.types import dynamodb as types
+
+LIST_MAX = 100
+SWEEP_JOB = "sweep"
+
+BeforeDelete = Callable[[Call, Table], Awaitable[frozenset[bytes]]]
+before_delete: list[BeforeDelete] = []
+"""Run in DeleteTable's transaction. Each answers the shelves of the table that it keeps, and will see to itself."""
+
+
+@dynamodb.write("CreateTable")
+async def create_table(call: Call, request: "types.CreateTableInput") -> "types.CreateTableOutput":
+    table = new_table(call, request)
+    await put_new(call, table)
+    return {"TableDescription": await describe(call.tx, table, CREATING)}
+
+
+@dynamodb.read("DescribeTable")
+async def describe_table(call: Call, request: "types.DescribeTableInput") -> "types.DescribeTableOutput":
+    table = await find(call, request["TableName"], named=True)
+    return {"Table": await describe(call.tx, table)}
+
+
+@dynamodb.read("ListTables")
+async def list_tables(call: Call, request: "types.ListTablesInput") -> "types.ListTablesOutput":
+    limit, start = request.get("Limit", LIST_MAX), request.get("ExclusiveStartTableName")
+    low = b""
+    if start is not None:
+        check_name(start, "exclusiveStartTableName")
+        low = table_key(start) + b"\x00"
+    rows = await call.tx.scan(tables_shelf(call.account, call.region), low, None, limit + 1)
+    names = [decode_table(row).name for _, row in rows[:limit]]
+    if len(rows) <= limit:
+        return {"TableNames": names}
+    return {"TableNames": names, "LastEvaluatedTableName": names[-1]}
+
+
+@dynamodb.write("DeleteTable")
+async def delete_table(call: Call, request: "types.DeleteTableInput") -> "types.DeleteTableOutput":
+    table = await find(call, request["TableName"], named=True)
+    if table.deletion_protection:
+        raise validation(
+            "Resource cannot be deleted as it is currently protected against deletion. "
+            "Disable deletion protection first."
+        )
+    told = await describe(call.tx, table, DELETING)
+    kept: set[bytes] = set()
+    for hook in before_delete:
+        kept |= await hook(call, table)
+    call.tx.delete(tables_shelf(table.account, table.region), table_key(table.name))
+    sweep(call, table, [shelf for shelf in shelves_of(table) if shelf not in kept])
+    return {"TableDescription": told}
+
+
+def new_table(call: Call, request: Mapping[str, Any]) -> Table:
+    """The table a CreateTable request asks for, not yet stored. Raises ValidationException."""
+    place = _own(call, request["TableName"])
+    settings.refuse_unsupported(request)
+    for member in ("AttributeDefinitions", "KeySchema"):
+        if request.get(member) is None:
+            raise invalid(f"{member} must be specified")
+    throughput = provisioning.of_table(request)
+    attributes = definitions.attributes_of(request)
+    table_hash, table_range = definitions.table_keys(request, attributes)
+    indexes = definitions.indexes_of(request, attributes, table_hash, table_range, call.now)
+    used = {table_hash, table_range} - {None}
+    used |= {name for index in indexes for name in (*index.hash, *index.range)}
+    definitions.check_all_used(attributes, [name for name in used if name], with_indexes=bool(indexes))
+    billing = request.get("BillingMode", provisioning.PROVISIONED)
+    table = Table(
+        place.name,
+        str(uuid.UUID(hex=ids.new_hex(32), version=4)),
+        ids.new_hex(16),
+        place.account,
+        place.region,
+        call.now,
+        attributes,
+        table_hash,
+        table_range,
+        indexes,
+        billing=billing,
+        billing_changed=call.now if billing == provisioning.ON_DEMAND else 0.0,
+        throughput=throughput,
+    )
+    settings.apply(table, request, call.now)
+    return table
+
+
+async def put_new(call: Call, table: Table) -> None:
+    """Raises ResourceInUseException when the name is taken."""
+    shelf, key = tables_shelf(table.account, table.region), table_key(table.name)
+    if await call.tx.get(shelf, key) is not None:
+        raise AwsError("ResourceInUseException", f"Table already exists: {table.name}")
+    save(call, table)
+
+
+async def find(call: Call, name: str, *, named: bool = False) -> Table:
+    """By name or ARN. Only to be read: who wants to change it takes `find_own`. `named`: the refusal tells the name."""
+    place = locate(call.account, call.region, name)
+    row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
+    if row is None:
+        raise not_found(place.name if named else None)
+    return decode_table(row)
+
+
+async def find_own(call: Call, name: str) -> Table:
+    """A copy that may be changed and saved."""
+    place = locate(call.account, call.region, name)
+    row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
+    if row is None:
+        raise not_found(place.name)
+    return decode_own_table(row)
+
+
+async def get(call: Call, name: str) -> Table | None:
+    place = locate(call.account, call.region, name)
+    row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
+    return None if row is None else decode_table(row)
+
+
+def index_of(table: Table, name: str) -> Index:
+    """One that can be read. Raises ValidationException."""
+    for index in table.indexes:
+        if index.name == name and index.status != DELETING:
+            if index.status == CREATING:
+                raise validation(f"Cannot read from backfilling global secondary index: {name}")
+            return index
+    raise validation(f"The table does not have the specified index: {name}")
+
+
+def save(call: Call, table: Table) -> None:
+    """The record, and the row that tells of a log to trim."""
+    tx = call.tx
+    tx.put(tables_shelf(table.account, table.region), table_key(table.name), encode(table))
+    # Put blindly: whoever trims the log takes it away once nothing is kept any more.
+    if table.logs:
+        tx.put(LOGGING, keys.pack(table.account, table.region, table.uid), table.name.encode())
+
+
+def sweep(call: Call, table: Table, shelves: list[bytes]) -> None:
+    """Leaves these shelves to the sweeper."""
+    job = keys.pack(SWEEP_JOB, table.account, table.region, ids.new_hex(16))
+    call.tx.put(JOBS, job, msgspec.msgpack.encode(shelves))
+
+
+def shelves_of(table: Table) -> list[bytes]:
+    own = [items_shelf(table), log_shelf(table), counters_shelf(table), expiry_shelf(table)]
+    return own + [index_shelf(table, index) for index in table.indexes]
+
+
+def not_found(name: str | None) -> AwsError:
+    about = f": Table: {name} not found" if name is not None else ""
+    return AwsError("ResourceNotFoundException", f"Requested resource not found{about}")
+
+
+def _own(call: Call, given: str) -> Place:
+    place = locate(call.account, call.region, given)
+    if place.account != call.account:
+        raise invalid("A table can only be made in the account that asks for it")
+    return place
