@@ -26,8 +26,17 @@ PARTS = st.sampled_from([b"", b"\x00", b"\x00\x01", b"a", b"a\x00", b"aa", b"b",
 VALUES = st.sampled_from([b"", b"1", b"2", b"3", bytes(5000), b"x" * 5000])
 KEYS = st.tuples(SHELVES, PARTS)
 RANGES = st.tuples(SHELVES, PARTS, st.none() | PARTS, st.integers(0, 12), st.booleans())
+# A shelf of its own: what is added to was added to before, or is not there.
+SUMS = b"sums"
+SUM_KEYS = st.tuples(st.just(SUMS), PARTS)
+SUM_RANGES = st.tuples(st.just(SUMS), PARTS, st.none() | PARTS, st.integers(0, 12), st.booleans())
+DELTAS = st.lists(st.integers(-1, 1), max_size=2)
 STEPS = st.lists(
     st.one_of(
+        st.tuples(st.just("add"), SUM_KEYS, DELTAS),
+        st.tuples(st.just("get"), SUM_KEYS),
+        st.tuples(st.just("scan"), SUM_RANGES),
+        st.tuples(st.just("delete"), SUM_KEYS),
         st.tuples(st.just("get"), KEYS),
         st.tuples(st.just("scan"), RANGES),
         st.tuples(st.just("put"), KEYS, VALUES),
@@ -52,6 +61,8 @@ async def steps_on_tx(tx: Tx, steps: list[Any]) -> list[Any]:
             answers.append(await tx.scan(p, lo, hi, limit, reverse=reverse))
         elif step[0] == "put":
             tx.put(*step[1], step[2])
+        elif step[0] == "add":
+            tx.add(*step[1], *step[2])
         else:
             tx.delete(*step[1])
     return answers
@@ -66,9 +77,21 @@ def steps_on_dict(rows: Model, steps: list[Any]) -> list[Any]:
             answers.append(scan(rows, *step[1]))
         elif step[0] == "put":
             rows[step[1]] = step[2]
+        elif step[0] == "add":
+            add_to_dict(rows, *step[1:])
         else:
             rows.pop(step[1], None)
     return answers
+
+
+def add_to_dict(rows: Model, key: Key, deltas: list[int]) -> None:
+    row = rows.pop(key, b"")
+    counts = [int.from_bytes(row[n : n + 8], "big", signed=True) for n in range(0, len(row), 8)]
+    counts += [0] * (len(deltas) - len(counts))
+    for n, delta in enumerate(deltas):
+        counts[n] += delta
+    if any(counts):
+        rows[key] = b"".join(count.to_bytes(8, "big", signed=True) for count in counts)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -185,7 +208,7 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.runner.run(self._rows()) == self.model
 
     async def _rows(self) -> Model:
-        shelves = [b"", b"a", b"a\x00", b"b", b"\xff"]
+        shelves = [b"", b"a", b"a\x00", b"b", b"\xff", SUMS]
         return {(p, k): v for p in shelves for k, v in await self.store.scan(p, b"", None, 1000)}
 
     def teardown(self) -> None:
