@@ -68,20 +68,16 @@ def write(
         tx.delete(shelf, place)
     else:
         tx.put(shelf, place, after.row)
-    grown = _grown(before and before.size_bytes, after and after.size_bytes)
-    tx.add(records.counters_shelf(table), TABLE_COUNTER, *grown)
-    collection_bytes = grown[1]
-    for index in table.indexes:
-        if index.status != "DELETING":
-            local_bytes = _write_index(tx, table, index, place, (before, after), written)
-            collection_bytes += local_bytes
-    if collection_bytes and any(not index.is_global for index in table.indexes):
-        _count_collection(tx, table, before or after, collection_bytes)
+    if table.indexes:
+        written.indexes = [
+            entry for index in table.indexes if (entry := _write_index(tx, table, index, before, after)) is not None
+        ]
+    _count(tx, table, place, written, before or after)
     if table.ttl is not None:
         _write_expiry(tx, table, place, before, after)
     if table.logs:
-        stream = table.stream.created if table.stream is not None else 0.0
-        change = Change(before and before.row, after and after.row, by_ttl, stream)
+        stream = table.stream
+        change = Change(before and before.row, after and after.row, by_ttl, 0.0 if stream is None else stream.created)
         tx.append(records.log_shelf(table), bytes((places.shard_of(place),)), records.encode(change))
     return written
 
@@ -101,32 +97,41 @@ def _grown(before: int | None, after: int | None) -> tuple[int, int]:
 
 
 def _write_index(
-    tx: Any,
-    table: Table,
-    index: Index,
-    place: bytes,
-    sides: tuple[Stored | None, Stored | None],
-    written: Written,
-) -> int:
-    """Answers by how many bytes the item collection has grown."""
-    old, new = _entry(table, index, sides[0]), _entry(table, index, sides[1])
+    tx: Any, table: Table, index: Index, before: Stored | None, after: Stored | None
+) -> IndexWritten | None:
+    """None where the index stays as it is."""
+    if index.status == "DELETING":
+        return None
+    old, new = _entry(table, index, before), _entry(table, index, after)
     if old is None and new is None:
-        return 0
+        return None
     moved = old is not None and new is not None and old.place != new.place
     if old is not None and new is not None and not moved and old.row == new.row:
-        return 0
+        return None
     shelf = records.index_shelf(table, index)
     if old is not None and (moved or new is None):
         tx.delete(shelf, old.place)
     if new is not None:
         tx.put(shelf, new.place, new.row)
-    sizes = old and old.size_bytes, new and new.size_bytes
-    written.indexes.append(IndexWritten(index, *sizes, moved))
-    grown = _grown(*sizes)
-    # What lies ahead of a backfill is counted when it gets there.
-    if any(grown) and not (index.backfilling and place > index.backfilled):
-        tx.add(records.counters_shelf(table), counter_of_index(index), *grown)
-    return 0 if index.is_global else grown[1]
+    return IndexWritten(index, old and old.size_bytes, new and new.size_bytes, moved)
+
+
+def _count(tx: Any, table: Table, place: bytes, written: Written, stored: Stored | None) -> None:
+    shelf = records.counters_shelf(table)
+    grown = _grown(written.before, written.after)
+    if any(grown):
+        tx.add(shelf, TABLE_COUNTER, *grown)
+    collection_bytes = grown[1]
+    for entry in written.indexes:
+        index, grown = entry.index, _grown(entry.before, entry.after)
+        # What lies ahead of a backfill is counted when it gets there.
+        if any(grown) and not (index.backfilling and place > index.backfilled):
+            tx.add(shelf, counter_of_index(index), *grown)
+        if not index.is_global:
+            collection_bytes += grown[1]
+    if collection_bytes and any(not index.is_global for index in table.indexes):
+        assert stored is not None, "a change of nothing into nothing"
+        tx.add(shelf, counter_of_collection(partition_of(table, stored.item)), collection_bytes)
 
 
 def _entry(table: Table, index: Index, stored: Stored | None) -> _Entry | None:
@@ -140,12 +145,6 @@ def _entry(table: Table, index: Index, stored: Stored | None) -> _Entry | None:
         return _Entry(place, stored.row, stored.size_bytes)
     size_bytes = values.item_size(projected)
     return _Entry(place, records.encode_item(projected, size_bytes), size_bytes)
-
-
-def _count_collection(tx: Any, table: Table, stored: Stored | None, grown_bytes: int) -> None:
-    assert stored is not None, "a change of nothing into nothing"
-    counter = counter_of_collection(partition_of(table, stored.item))
-    tx.add(records.counters_shelf(table), counter, grown_bytes)
 
 
 def expiry(table: Table, item: Item) -> bytes | None:

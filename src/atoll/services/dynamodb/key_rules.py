@@ -3,17 +3,18 @@
 from collections.abc import Container
 
 from atoll.aws.errors import AwsError
+from atoll.services.dynamodb import values
+from atoll.services.dynamodb.places import PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX
 from atoll.services.dynamodb.records import Index, Item, Table, Value
-
-HASH_BYTES_MAX = 2048
-RANGE_BYTES_MAX = 1024
 
 _INVALID = "One or more parameter values were invalid: "
 _NOT_VALID = "One or more parameter values are not valid. "
 _EMPTY = "The AttributeValue for a key attribute cannot contain an empty {} value. "
 # AWS leaves out that blank too.
-_HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{HASH_BYTES_MAX} bytes"
-_RANGE_TOO_LONG = f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {RANGE_BYTES_MAX} bytes"
+_HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{PARTITION_KEY_BYTES_MAX} bytes"
+_RANGE_TOO_LONG = (
+    f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes"
+)
 _OF_INDEX = "A value specified for a secondary index key is not supported. "
 _OF_UPDATE = "The update expression attempted to update a secondary index key to a value that is not supported. "
 
@@ -51,10 +52,12 @@ def check_indexes(table: Table, item: Item, updated: Container[str] | None = Non
     for index in table.indexes:
         for name in index.hash:
             if name in item and name not in table.key_names and (updated is None or name in updated):
-                _check_index_value(table, index, name, item[name], HASH_BYTES_MAX, by_update=updated is not None)
+                _check_index_value(
+                    table, index, name, item[name], PARTITION_KEY_BYTES_MAX, by_update=updated is not None
+                )
         for name in index.range:
             if name in item and name not in table.key_names and (updated is None or name in updated):
-                _check_index_value(table, index, name, item[name], RANGE_BYTES_MAX, by_update=updated is not None)
+                _check_index_value(table, index, name, item[name], SORT_KEY_BYTES_MAX, by_update=updated is not None)
 
 
 def check_not_updated(table: Table, attributes: Container[str]) -> None:
@@ -64,24 +67,15 @@ def check_not_updated(table: Table, attributes: Container[str]) -> None:
             raise _validation(f"{_INVALID}Cannot update attribute {name}. This attribute is part of the key")
 
 
-def length(kind: str, content: str) -> int:
-    """Bytes of a key's value. Numbers have no limit but their own."""
-    if kind == "S":
-        return len(content) if content.isascii() else len(content.encode("utf-8", "surrogatepass"))
-    if kind == "B":
-        return len(content) * 3 // 4 - content.count("=", -2)
-    return 1
-
-
 def _check_lengths(table: Table, item: Item) -> None:
-    _check_length(table, item, table.hash, HASH_BYTES_MAX, _HASH_TOO_LONG)
+    _check_length(table, item, table.hash, PARTITION_KEY_BYTES_MAX, _HASH_TOO_LONG)
     if table.range is not None:
-        _check_length(table, item, table.range, RANGE_BYTES_MAX, _RANGE_TOO_LONG)
+        _check_length(table, item, table.range, SORT_KEY_BYTES_MAX, _RANGE_TOO_LONG)
 
 
 def _check_length(table: Table, item: Item, name: str, bytes_max: int, too_long: str) -> None:
     kind = table.attributes[name]
-    size_bytes = length(kind, item[name][kind])
+    size_bytes = values.value_size(item[name])
     if size_bytes == 0:
         raise _validation(f"{_NOT_VALID}{_EMPTY.format(_words(kind))}Key: {name}")
     if size_bytes > bytes_max:
@@ -95,14 +89,14 @@ def _check_index_value(table: Table, index: Index, name: str, value: Value, byte
             f"{_INVALID}Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value), 'NULL')}"
             f" IndexName: {index.name}"
         )
-    size_bytes = length(kind, value[kind])
+    size_bytes = values.value_size(value)
     if size_bytes == 0:
         empty = _EMPTY.format(_words(kind))
         if by_update:
             raise _validation(f"{_NOT_VALID}{_OF_UPDATE}{empty}".rstrip())
         raise _validation(f"{_NOT_VALID}{_OF_INDEX}{empty}IndexName: {index.name}, IndexKey: {name}")
     if size_bytes > bytes_max:
-        raise _validation(_HASH_TOO_LONG if bytes_max == HASH_BYTES_MAX else _RANGE_TOO_LONG)
+        raise _validation(_HASH_TOO_LONG if bytes_max == PARTITION_KEY_BYTES_MAX else _RANGE_TOO_LONG)
 
 
 def _words(kind: str) -> str:
