@@ -8,6 +8,7 @@
     {account}/{region}/dynamodb/c/{uid}      counter name                         counters   (kept by Tx.add)
     {account}/{region}/dynamodb/e/{uid}      expiry (8 bytes) + item place        b""        (while TTL is on)
     {account}/{region}/dynamodb/tokens       pack(token)                          Token      (of TransactWriteItems)
+    {account}/{region}/dynamodb/streams      pack(name, label)                    Table      (dropped; its stream can still be read)
     {account}/{region}/dynamodb/marks        pack(name) + stamp                   b""        (see `moments`)
     {account}/{region}/dynamodb/u/{id}       item place                           old item   (see `moments`)
     {account}/{region}/dynamodb/backups      pack(table name, id)                 Backup     (see `backups`)
@@ -193,6 +194,10 @@ def counters_shelf(table: Table) -> bytes:
 
 def expiry_shelf(table: Table) -> bytes:
     return shelf(table.account, table.region, f"e/{table.uid}")
+
+
+def streams_shelf(account: str, region: str) -> bytes:
+    return shelf(account, region, "streams")
 
 
 def table_key(name: str) -> bytes:
