@@ -5,8 +5,9 @@ Members are named by their path in lower camel case: 'keySchema.1.member.keyType
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
 from atoll.aws.errors import AwsError
@@ -40,6 +41,18 @@ _ENUM_ORDER: Final = {
 }
 # What is in an attribute value has rules of its own.
 _OPAQUE: Final = frozenset({"AttributeValue"})
+# Limits that AWS keeps and its model does not tell, by structure and member.
+_MOST: Final = {
+    ("CreateTableInput", "KeySchema"): 2,
+    ("LocalSecondaryIndex", "KeySchema"): 2,
+    ("TableCreationParameters", "KeySchema"): 2,
+}
+# Of these a missing TableName is told before all else, and in other words.
+_NAMED_FIRST: Final = frozenset(
+    {"CreateTableInput", "DeleteTableInput", "DescribeTableInput", "DescribeTimeToLiveInput", "UpdateTableInput"}
+)
+# Operations whose numbers and lists AWS checks elsewhere: it tells paths as they are written, and no values.
+_TERSE: Final = frozenset({"BatchGetItemInput", "QueryInput"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +67,37 @@ class Constraint:
 
     @property
     def is_empty(self) -> bool:
-        return self.least is None and self.most is None and self.pattern is None and not self.choices
+        return not self.demands
 
-    def unmet_by(self, value: Any) -> Iterator[str]:
-        """What AWS says of each demand that the value does not meet."""
+    @property
+    def demands(self) -> tuple[str, ...]:
+        """All of them, in AWS's words."""
+        what = "value" if self.is_number else "length"
+        told = (
+            f"Member must satisfy enum value set: [{', '.join(self.choices)}]" if self.choices else "",
+            f"Member must have {what} less than or equal to {self.most}" if self.most is not None else "",
+            f"Member must have {what} greater than or equal to {self.least}" if self.least is not None else "",
+            f"Member must satisfy regular expression pattern: {self.pattern.pattern}" if self.pattern else "",
+        )
+        return tuple(text for text in told if text)
+
+    def unmet_by(self, value: Any) -> list[str]:
+        """Those that the value does not meet."""
         size = value if self.is_number else _length(value)
         what = "value" if self.is_number else "length"
+        unmet = []
         if self.choices and value not in self.choices:
-            yield f"Member must satisfy enum value set: [{', '.join(self.choices)}]"
+            unmet.append(f"Member must satisfy enum value set: [{', '.join(self.choices)}]")
         if self.pattern is not None and not self.pattern.fullmatch(value):
-            yield f"Member must satisfy regular expression pattern: {self.pattern.pattern}"
+            unmet.append(f"Member must satisfy regular expression pattern: {self.pattern.pattern}")
         if self.most is not None and size > self.most:
-            yield f"Member must have {what} less than or equal to {self.most}"
+            unmet.append(f"Member must have {what} less than or equal to {self.most}")
         if self.least is not None and size < self.least:
-            yield f"Member must have {what} greater than or equal to {self.least}"
+            unmet.append(f"Member must have {what} greater than or equal to {self.least}")
+        return unmet
 
 
 _NONE: Final = Constraint()
-
-
-def constraint_of(shape: Shape) -> Constraint:
-    if shape.name in _OPAQUE:
-        return _NONE
-    traits = shape.traits
-    choices: tuple[str, ...] = tuple(traits.get("enum", ()))
-    if choices:
-        choices = _ENUM_ORDER.get(shape.name, choices)
-    least, most = traits.get("min"), traits.get("max")
-    if shape.type == "string" and least == 0:
-        least = None
-    return Constraint(least, most, _compiled(traits.get("pattern")), choices, shape.type in ("integer", "long"))
 
 
 @lru_cache(maxsize=256)
@@ -97,68 +111,149 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
         return None
 
 
+class _TableArn(Constraint):
+    """A table's name or ARN: a name is held to the rules of names only when it is not empty."""
+
+    def unmet_by(self, value: Any) -> list[str]:
+        if value == "" or value.startswith("arn:"):
+            return Constraint.unmet_by(self, value)
+        return _TABLE_NAME.unmet_by(value)
+
+    @property
+    def demands(self) -> tuple[str, ...]:
+        return _TABLE_NAME.demands
+
+
+_TABLE_NAME: Final = Constraint(3, 255, _compiled("[a-zA-Z0-9_.-]+"))
+_TABLE_ARN: Final = _TableArn(1, 1024)
+TABLE_ARN_PATTERN: Final = r"arn:.{0,1020}|[a-zA-Z0-9_.-]{3,255}"
+"""What meets the rules of a table's name or ARN."""
+
+
+def constraint_of(shape: Shape) -> Constraint:
+    if shape.name in _OPAQUE:
+        return _NONE
+    if shape.name == "TableArn":
+        return _TABLE_ARN
+    traits = shape.traits
+    choices: tuple[str, ...] = tuple(traits.get("enum", ()))
+    if choices:
+        choices = _ENUM_ORDER.get(shape.name, choices)
+    least, most = traits.get("min"), traits.get("max")
+    if shape.type not in ("integer", "long") and least == 0:
+        least = None
+    return Constraint(least, most, _compiled(traits.get("pattern")), choices, shape.type in ("integer", "long"))
+
+
+def constraint_of_member(parent: Shape, name: str) -> Constraint:
+    constraint = constraint_of(parent.members[name])
+    most = _MOST.get((parent.name, name))
+    return constraint if most is None else replace(constraint, most=most)
+
+
 def is_required(parent: Shape, name: str) -> bool:
     return name in parent.required
 
 
-def check(shape: Shape, value: Any) -> None:
+def check(shape: Shape, value: dict[str, Any]) -> None:
     """Raises AwsError ValidationException with all that is wrong."""
-    complaints: list[str] = []
-    for complaint in _complaints(shape, value, ""):
-        complaints.append(complaint)
-        if len(complaints) == COMPLAINTS_MAX:
-            break
+    if shape.name in _NAMED_FIRST and "TableName" not in value:
+        text = "The parameter 'TableName' is required but was not present in the request"
+        raise AwsError("ValidationException", text)
+    complaints = list(islice(_Complaints(terse=shape.name in _TERSE).of_members(shape, value, ()), COMPLAINTS_MAX))
     if complaints:
         errors = "error" if len(complaints) == 1 else "errors"
         text = f"{len(complaints)} validation {errors} detected: {'; '.join(complaints)}"
         raise AwsError("ValidationException", text)
 
 
-def _complaints(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    if shape.name in _OPAQUE:
-        return
-    for unmet in constraint_of(shape).unmet_by(value):
-        yield _complaint(value, path, unmet)
-    if shape.type == "structure":
-        yield from _of_members(shape, value, path)
-    elif shape.type == "list":
-        for index, item in enumerate(value, 1):
-            yield from _of_item(shape.member, item, f"{path}.{index}.member")
-    elif shape.type == "map":
-        for name, item in value.items():
-            yield from _of_item(shape.value, item, f"{path}.{name}.member")
+class _Member(str):
+    """A part of a path that is a member's name: a map's key stays as it is."""
+
+    __slots__ = ()
 
 
-def _of_members(shape: Shape, value: dict[str, Any], path: str) -> Iterator[str]:
-    for name, member in shape.members.items():
-        inside = f"{path}.{_lower(name)}" if path else _lower(name)
-        if name in value:
-            yield from _complaints(member, value[name], inside)
-        elif is_required(shape, name):
-            yield _complaint(None, inside, "Member must not be null")
+@dataclass(frozen=True, slots=True)
+class _Complaints:
+    """Walks a value along its shape and yields AWS's sentences."""
+
+    terse: bool
+
+    def of_members(self, shape: Shape, value: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+        for name, member in shape.members.items():
+            inside = (*path, _Member(name))
+            if name in value:
+                yield from self._of(member, constraint_of_member(shape, name), value[name], inside)
+            elif is_required(shape, name):
+                yield _complaint(member, None, inside, "Member must not be null")
+
+    def _of(self, shape: Shape, constraint: Constraint, value: Any, path: tuple[str, ...]) -> Iterator[str]:
+        for unmet in constraint.unmet_by(value):
+            if self.terse and shape.type in ("integer", "list", "map"):
+                yield f"Value at '{'.'.join(path)}' failed to satisfy constraint: {unmet}"
+            else:
+                yield _complaint(shape, value, path, unmet)
+        yield from self._inside(shape, value, path)
+
+    def _inside(self, shape: Shape, value: Any, path: tuple[str, ...]) -> Iterator[str]:
+        if shape.name in _OPAQUE:
+            return
+        if shape.type == "structure":
+            yield from self.of_members(shape, value, path)
+        elif shape.type == "list":
+            for index, item in enumerate(value, 1):
+                yield from self._of_item(shape.member, item, (*path, str(index), "member"))
+        elif shape.type == "map":
+            yield from self._of_map(shape, value, path)
+
+    def _of_map(self, shape: Shape, value: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+        """What is wrong with a key or a value is told of the map, once."""
+        for_keys, for_values = constraint_of(shape.key), constraint_of(shape.value)
+        if any(for_keys.unmet_by(key) for key in value):
+            yield _complaint(shape, value, path, f"Map keys must satisfy constraint: [{', '.join(for_keys.demands)}]")
+        if any(item is not None and for_values.unmet_by(item) for item in value.values()):
+            yield _complaint(
+                shape, value, path, f"Map value must satisfy constraint: [{', '.join(for_values.demands)}]"
+            )
+        for key, item in value.items():
+            inside = (*path, key, "member")
+            if item is None:
+                yield _complaint(shape.value, None, inside, "Member must not be null")
+            else:
+                yield from self._inside(shape.value, item, inside)
+
+    def _of_item(self, shape: Shape, item: Any, path: tuple[str, ...]) -> Iterator[str]:
+        if item is None:
+            yield _complaint(shape, None, path, "Member must not be null")
+        else:
+            yield from self._of(shape, constraint_of(shape), item, path)
 
 
-def _of_item(shape: Shape, item: Any, path: str) -> Iterator[str]:
-    if item is None:
-        yield _complaint(None, path, "Member must not be null")
-    else:
-        yield from _complaints(shape, item, path)
+def _complaint(shape: Shape, value: Any, path: tuple[str, ...], unmet: str) -> str:
+    shown = "null" if value is None else f"'{_shown(shape, value)}'"
+    named = ".".join([_lower(part) if isinstance(part, _Member) else part for part in path])
+    return f"Value {shown} at '{named}' failed to satisfy constraint: {unmet}"
 
 
-def _complaint(value: Any, path: str, unmet: str) -> str:
-    shown = "null" if value is None else f"'{_shown(value)}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {unmet}"
-
-
-def _shown(value: Any) -> str:
+def _shown(shape: Shape, value: Any) -> str:
     """As Java prints it."""
-    if isinstance(value, bool):
+    if value is None:
+        return "null"
+    if shape.type == "list":
+        return f"[{', '.join([_shown(shape.member, item) for item in value])}]"
+    if shape.type == "map":
+        return "{" + ", ".join([f"{name}={_shown(shape.value, item)}" for name, item in value.items()]) + "}"
+    if shape.type == "structure":
+        return f"{shape.name}({', '.join(_shown_members(shape, value))})"
+    if shape.type == "boolean":
         return "true" if value else "false"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}={_shown(item)}" for name, item in value.items()) + "}"
-    return "null" if value is None else str(value)
+    return str(value)
+
+
+def _shown_members(shape: Shape, value: dict[str, Any]) -> Iterator[str]:
+    for name, member in shape.members.items():
+        # The names of the types of attribute values are capitals, and stay so.
+        yield f"{name if shape.name in _OPAQUE else _lower(name)}={_shown(member, value.get(name))}"
 
 
 def _length(value: Any) -> int:

@@ -3,7 +3,6 @@
 It is lenient where AWS is ("yes" is true, 1.9 is 1), drops members that the model does not know, and takes null for not given.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -120,7 +119,7 @@ def _nullable(shape: Shape, read: Read) -> Read:
 
 def _scalar_reader(shape: Shape) -> Read:
     kind = shape.type
-    misplaced = {list: f"Unrecognized collection type class {_JAVA_SCALARS[kind]}", dict: _MISPLACED}
+    misplaced: dict[Any, str] = {list: f"Unrecognized collection type class {_JAVA_SCALARS[kind]}", dict: _MISPLACED}
     convert = _CONVERTERS[kind]
 
     def read(value: Any) -> Any:
@@ -164,9 +163,9 @@ def _whole(kind: str) -> Read:
     limit = 1 << INTEGER_BITS[kind]
 
     def read(value: Any) -> int:
-        if type(value) not in (int, float):
+        if type(value) is not int and type(value) is not float:
             raise Malformed(f"{_token(value)} cannot be converted to {kind.capitalize()}")
-        return max(-limit, min(limit - 1, math.floor(value)))
+        return max(-limit, min(limit - 1, int(value)))
 
     return read
 

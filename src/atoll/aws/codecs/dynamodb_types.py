@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Required, TypedDict, cast
 import msgspec
 
 from atoll.aws.codecs.scalars import INTEGER_BITS
-from atoll.aws.constraints import Constraint, constraint_of, is_required
+from atoll.aws.constraints import TABLE_ARN_PATTERN, Constraint, constraint_of, constraint_of_member, is_required
 from atoll.aws.model import Shape
 
 
@@ -44,24 +44,23 @@ def has_timestamps(shape: Shape, seen: frozenset[str] = frozenset()) -> bool:
     return False
 
 
-def type_of(shape: Shape) -> Any:
+def type_of(shape: Shape, constraint: Constraint | None = None) -> Any:
     """For any shape without times that does not contain itself, but for attribute values."""
     if shape.name == VALUE:
         return AttributeValue
     if shape.type == "structure":
         fields = {name: _member(shape, name, member) for name, member in shape.members.items()}
         return cast("Any", TypedDict)(shape.name, fields, total=False)
-    constraint = constraint_of(shape)
+    constraint = constraint or constraint_of(shape)
     if shape.type == "list":
         return _limited(list[type_of(shape.member)], constraint)  # type: ignore[misc]
     if shape.type == "map":
-        key = _limited(str, constraint_of(shape.key))
-        return _limited(dict[key, type_of(shape.value)], constraint)  # type: ignore[misc,valid-type]
+        return _limited(dict[type_of(shape.key), type_of(shape.value)], constraint)  # type: ignore[misc]
     return _scalar(shape, constraint)
 
 
 def _member(parent: Shape, name: str, member: Shape) -> Any:
-    kind = type_of(member)
+    kind = type_of(member, constraint_of_member(parent, name))
     return cast("Any", Required)[kind] if is_required(parent, name) else kind
 
 
@@ -73,6 +72,8 @@ def _scalar(shape: Shape, constraint: Constraint) -> Any:
         return Annotated[int, msgspec.Meta(ge=least, le=most)]
     if constraint.choices:
         return Literal[constraint.choices]
+    if shape.name == "TableArn":
+        return Annotated[str, msgspec.Meta(pattern=rf"\A(?:{TABLE_ARN_PATTERN})\Z")]
     return _limited(_SCALARS[shape.type], constraint)
 
 
