@@ -85,12 +85,12 @@ class Meter:
         return units
 
     def read_units(self, table: Table, index: Index | None, units: float, *, transactional: bool = False) -> None:
-        bill = self._bill(table, transactional)
+        bill = self._bill(table, transactional=transactional)
         bill.cost("" if index is None else index.name).read += units
 
     def write(self, table: Table, written: Written, *, transactional: bool = False) -> None:
         times = 2 if transactional else 1
-        bill = self._bill(table, transactional)
+        bill = self._bill(table, transactional=transactional)
         bill.cost("").write += times * write_units(written.before, written.after)
         for entry in written.indexes:
             bill.cost(entry.index.name).write += times * index_write_units(entry)
@@ -99,7 +99,7 @@ class Meter:
         """What a failed condition costs: as much as a write of the item that is there."""
         self.write(table, Written(before_bytes, before_bytes), transactional=transactional)
 
-    def _bill(self, table: Table, transactional: bool) -> Bill:
+    def _bill(self, table: Table, *, transactional: bool) -> Bill:
         bill = self._bills.get(table.uid)
         if bill is None:
             bill = self._bills[table.uid] = Bill(table)
@@ -127,7 +127,7 @@ class Meter:
         for cost in bill.by_index.values():
             total.read += cost.read
             total.write += cost.write
-        described = {"TableName": self._names.get(bill.table.uid, bill.table.name), **_units(total, bill.split)}
+        described = {"TableName": self._names.get(bill.table.uid, bill.table.name), **_units(total, split=bill.split)}
         if self._mode == "INDEXES":
             described |= _by_index(bill)
         return described
@@ -136,15 +136,15 @@ class Meter:
 def _by_index(bill: Bill) -> dict[str, Any]:
     described: dict[str, Any] = {}
     if "" in bill.by_index:
-        described["Table"] = _units(bill.by_index[""], bill.split)
+        described["Table"] = _units(bill.by_index[""], split=bill.split)
     for index in bill.table.indexes:
         if index.name in bill.by_index:
             member = "GlobalSecondaryIndexes" if index.is_global else "LocalSecondaryIndexes"
-            described.setdefault(member, {})[index.name] = _units(bill.by_index[index.name], bill.split)
+            described.setdefault(member, {})[index.name] = _units(bill.by_index[index.name], split=bill.split)
     return described
 
 
-def _units(cost: _Cost, split: bool) -> dict[str, float]:
+def _units(cost: _Cost, *, split: bool) -> dict[str, float]:
     units = {"CapacityUnits": cost.both}
     if split and cost.read:
         units["ReadCapacityUnits"] = cost.read

@@ -60,6 +60,22 @@ def check_indexes(table: Table, item: Item, updated: Container[str] | None = Non
                 _check_index_value(table, index, name, item[name], SORT_KEY_BYTES_MAX, by_update=updated is not None)
 
 
+def check_not_empty(table: Table, item: Item) -> None:
+    """Raises if a value of the table's key, or of an index's, is empty. What is missing, or of another type, is let be."""
+    for name in table.key_names:
+        value = item.get(name, {})
+        if table.attributes[name] in value and _is_empty(value):
+            _check_length(table, item, name, PARTITION_KEY_BYTES_MAX, _HASH_TOO_LONG)
+    for index in table.indexes:
+        for name in (*index.hash, *index.range):
+            if name in item and table.attributes[name] in item[name] and _is_empty(item[name]):
+                _check_index_value(table, index, name, item[name], PARTITION_KEY_BYTES_MAX, by_update=False)
+
+
+def _is_empty(value: Value) -> bool:
+    return value.get("S") == "" or value.get("B") == ""
+
+
 def check_not_updated(table: Table, attributes: Container[str]) -> None:
     """Raises if an update writes the table's key."""
     for name in table.key_names:

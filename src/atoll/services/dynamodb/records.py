@@ -11,6 +11,7 @@
     {account}/{region}/dynamodb/streams      pack(name, label)                    Table      (dropped; its stream can still be read)
     {account}/{region}/dynamodb/marks        pack(name) + stamp                   b""        (see `moments`)
     {account}/{region}/dynamodb/u/{id}       item place                           old item   (see `moments`)
+    {account}/{region}/dynamodb/kept         pack(uid)                            Table      (see `moments`)
     {account}/{region}/dynamodb/backups      pack(table name, id)                 Backup     (see `backups`)
     {account}/{region}/dynamodb/b/{id}       number                               Chunk      (see `archives`)
     {account}/{region}/dynamodb/exports      pack(table name, id)                 Export     (see `exports`)
@@ -18,6 +19,7 @@
     {account}/{region}/dynamodb/bulk         pack(id)                             Bulk       (see `bulk`)
     global/dynamodb/jobs                     pack(kind, account, region, id)      msgpack    (work a reconciler has to finish)
     global/dynamodb/expiring                 pack(account, region, name)          b""        (tables with TTL on)
+    global/dynamodb/tokens                   pack(seconds, account, region, token) b""      (when each token may go)
     global/dynamodb/logging                  pack(account, region, uid)           name       (tables that have a log to trim)
 
 `uid` is a table's or an index's own random id, so one made again under an old name starts empty, and what a dropped one leaves can
@@ -44,6 +46,7 @@ Item = dict[str, Value]
 JOBS = b"global/dynamodb/jobs"
 EXPIRING = b"global/dynamodb/expiring"
 LOGGING = b"global/dynamodb/logging"
+TOKENS = b"global/dynamodb/tokens"
 
 VERSION = 1
 ITEM_BYTES_MAX = 400 * 1024
@@ -123,7 +126,9 @@ class Table(msgspec.Struct, omit_defaults=True):
     insights: dict[str, dict[str, Any]] = {}  # contributor insights by index name ("" is the table)
     restored: dict[str, Any] = {}  # RestoreSummary
     vectors: list[dict[str, Any]] = []  # vector indexes
-    copies: list[str] = []  # what is reading it as it was at a moment (see `moments`), and needs the log until it is through
+    copies: list[
+        str
+    ] = []  # what is reading it as it was at a moment (see `moments`), and needs the log until it is through
 
     @property
     def arn(self) -> str:
@@ -163,6 +168,7 @@ class Token(msgspec.Struct, array_like=True):
 
 _table_decoder = msgspec.msgpack.Decoder(Table)
 _change_decoder = msgspec.msgpack.Decoder(Change)
+_token_decoder = msgspec.msgpack.Decoder(Token)
 _encode = msgspec.msgpack.Encoder().encode
 
 _TABLES_KEPT_MAX = 1024
@@ -200,6 +206,11 @@ def streams_shelf(account: str, region: str) -> bytes:
     return shelf(account, region, "streams")
 
 
+def kept_shelf(account: str, region: str) -> bytes:
+    """Dropped tables whose items and logs are still being read (see `moments`)."""
+    return shelf(account, region, "kept")
+
+
 def table_key(name: str) -> bytes:
     return keys.pack(name)
 
@@ -220,6 +231,10 @@ def decode_own_table(row: bytes) -> Table:
 
 def decode_change(row: bytes) -> Change:
     return _change_decoder.decode(row)
+
+
+def decode_token(row: bytes) -> Token:
+    return _token_decoder.decode(row)
 
 
 def encode_item(item: Item, size_bytes: int) -> bytes:

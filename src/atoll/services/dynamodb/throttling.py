@@ -45,33 +45,50 @@ _buckets: dict[tuple[str, str], _Bucket] = {}
 
 def admit_read(call: Call, table: Table, index: Index | None = None) -> None:
     """Raises ProvisionedThroughputExceededException or ThrottlingException."""
-    _admit(call, table, index if index is not None and index.is_global else None, "read")
+    refusal = refusal_of_read(call, table, index)
+    if refusal is not None:
+        raise refusal
 
 
 def admit_write(call: Call, table: Table) -> None:
     """The same. An index that can't take the write holds up the table, too."""
-    _admit(call, table, None, "write")
+    refusal = refusal_of_write(call, table)
+    if refusal is not None:
+        raise refusal
+
+
+def refusal_of_read(call: Call, table: Table, index: Index | None = None) -> AwsError | None:
+    """None: it may run. Local indexes draw on the table's throughput."""
+    return _refusal(call, table, index if index is not None and index.is_global else None, "read")
+
+
+def refusal_of_write(call: Call, table: Table) -> AwsError | None:
+    refusal = _refusal(call, table, None, "write")
     for index in table.indexes:
-        if index.is_global:
-            _admit(call, table, index, "write")
+        if refusal is None and index.is_global:
+            refusal = _refusal(call, table, index, "write")
+    return refusal
 
 
 def charge(call: Call, meter: Meter) -> None:
+    """Takes what the call has used by now. Asked again, as when its transaction runs again, it takes that instead."""
+    taken: list[tuple[_Bucket, float]] = call.premises.setdefault("throttling", [])
+    for bucket, units in taken:
+        bucket.units += units
+    taken.clear()
     for bill in meter.bills:
-        by_name = {index.name: index for index in bill.table.indexes if index.is_global}
+        indexes = {index.name: index for index in bill.table.indexes if index.is_global}
         for name, cost in bill.by_index.items():
-            # Local indexes draw on the table's throughput.
-            index = by_name.get(name)
             for direction, units in (("read", cost.read), ("write", cost.write)):
-                bucket = _bucket(call, bill.table, index, direction) if units else None
-                if bucket is not None:
-                    bucket.units -= units
+                limit = _bucket(call, bill.table, indexes.get(name), direction) if units else None
+                if limit is not None:
+                    limit.units -= units
+                    taken.append((limit, units))
 
 
-def _admit(call: Call, table: Table, index: Index | None, direction: str) -> None:
+def _refusal(call: Call, table: Table, index: Index | None, direction: str) -> AwsError | None:
     bucket = _bucket(call, table, index, direction)
-    if bucket is not None and bucket.units <= 0:
-        raise _exceeded(table, index, direction)
+    return _exceeded(table, index, direction) if bucket is not None and bucket.units <= 0 else None
 
 
 def _bucket(call: Call, table: Table, index: Index | None, direction: str) -> _Bucket | None:
