@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from atoll.aws.cors import Rule
+from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs.contract import Blobs
 from atoll.store import Reader, Store, Tx
@@ -250,6 +251,7 @@ class Operation:
     name: str
     kind: Kind
     function: Function
+    refused: bool = False  # It only says, in AWS's words, that this cannot be had here.
 
 
 class Service:
@@ -281,6 +283,16 @@ class Service:
 
     def stream(self, name: str) -> Callable[[Function], Function]:
         return self._register(name, Kind.STREAM)
+
+    def refuse(self, code: str, message: str, *names: str) -> None:
+        """Operations that are answered with this error, for who reads it to know why; the rest are `NotImplemented`."""
+
+        async def refusal(call: Call, request: Request) -> Reply:
+            raise AwsError(code, message)
+
+        for name in names:
+            assert name not in self.operations, f"{self.name} has two of {name}"
+            self.operations[name] = Operation(name, Kind.READ, refusal, refused=True)
 
 
 async def perform(call: Call, name: str, request: Request) -> Reply:
