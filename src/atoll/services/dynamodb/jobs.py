@@ -1,0 +1,104 @@
+"""Work that outlives the call that asked for it: a row a piece, which a reconciler takes on until it is done.
+
+    global/dynamodb/jobs   pack(kind, account, region, id)   msgpack of the kind's own record
+
+A step is one transaction, and writes the record it leaves behind in it. So a step is made once, whatever crashes, and of two
+processes at the same job one finds itself overtaken.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from atoll.operation import Call, Cloud, HttpFacts, Identity
+from atoll.services.dynamodb.records import JOBS
+from atoll.store import Reader, Store, Tx, keys
+
+R = TypeVar("R", bound=msgspec.Struct)
+Work = Callable[[Tx], Awaitable[None]]
+
+_TURN_JOBS_MAX = 100
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Overtaken(Exception):
+    """Another process has moved the job on, or ended it."""
+
+
+@dataclass(slots=True)
+class Job(Generic[R]):
+    key: bytes
+    row: bytes
+    record: R
+
+
+class Requester(msgspec.Struct, array_like=True):
+    """Who asked, so that the work can be done in that name later: with what the caller may do, no more."""
+
+    account: str
+    arn: str
+    user_id: str
+    access_key_id: str
+    kind: str
+    session: dict[str, Any]
+    source_ip: str
+    secure: bool
+
+    def call(self, cloud: Cloud, region: str) -> Call:
+        identity = Identity(self.account, self.arn, self.user_id, self.access_key_id, self.kind, self.session)
+        facts = HttpFacts(source_ip=self.source_ip, secure=self.secure)
+        return Call(cloud, cloud.services["dynamodb"], identity, region=region, http=facts)
+
+
+def requester(call: Call) -> Requester:
+    who = call.identity
+    facts = (who.account, who.arn, who.user_id, who.access_key_id, who.kind, dict(who.session))
+    return Requester(*facts, call.http.source_ip, call.http.secure)
+
+
+def key(kind: str, account: str, region: str, job_id: str) -> bytes:
+    return keys.pack(kind, account, region, job_id)
+
+
+def start(tx: Any, job_key: bytes, record: msgspec.Struct) -> None:
+    tx.put(JOBS, job_key, _encode(record))
+
+
+async def waiting(reader: Reader, kind: str, record_type: type[R]) -> list[Job[R]]:
+    prefix = keys.pack(kind)
+    rows = await reader.scan(JOBS, prefix, keys.after(prefix), _TURN_JOBS_MAX)
+    return [Job(k, row, msgspec.msgpack.decode(row, type=record_type)) for k, row in rows]
+
+
+async def step(store: Store, job: Job[R], record: R | None, work: Work | None = None) -> None:
+    """Does `work` and leaves `record`; None ends the job. Raises Overtaken."""
+    row = None if record is None else _encode(record)
+
+    async def attempt(tx: Tx) -> None:
+        if await tx.get(JOBS, job.key) != job.row:
+            raise Overtaken
+        if row is None:
+            tx.delete(JOBS, job.key)
+        else:
+            tx.put(JOBS, job.key, row)
+        if work is not None:
+            await work(tx)
+
+    await store.run(attempt)
+    if record is not None and row is not None:
+        job.row, job.record = row, record
+
+
+async def each(store: Store, kind: str, record_type: type[R], turn: Callable[[Job[R]], Awaitable[bool]]) -> None:
+    """Gives every job of a kind its turn, again and again, until none of them moves. `turn` answers whether it did."""
+    moves = True
+    while moves:
+        moves = False
+        for job in await waiting(store, kind, record_type):
+            try:
+                moves |= await turn(job)
+            except Overtaken:
+                continue

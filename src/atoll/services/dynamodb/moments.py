@@ -1,0 +1,259 @@
+"""A table as it was at one moment, read in pages while it goes on changing: what backups, restores and exports are made of.
+
+    {account}/{region}/dynamodb/marks     pack(name) + stamp   b""   when the transaction that made it was committed
+    {account}/{region}/dynamodb/u/{id}    item place           the item's row at the moment, b"" where there was none
+    {account}/{region}/dynamodb/kept      pack(uid)            Table: deleted, but its items and log are still being read
+
+What the table was at stamp M is what it is now with every change since M undone: of each item changed since, the old image
+of its first such change; of all others, what lies there. Those old images are gathered from the log into the shelf u (the first
+stays: `gather`). A page then is one snapshot of a range of items, of the range in u, and of the few changes that are in the log
+but not in u yet. So memory, snapshots and transactions stay small however big the table, however long ago M, however
+much is written meanwhile.
+
+The log must reach back to M. Where it is not kept for recovery anyway, or might be trimmed before we are through, `Table.copies`
+keeps it: who reads a moment has its id there until it is done.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from atoll.services.dynamodb import jobs, places, records, tables
+from atoll.services.dynamodb.jobs import Job
+from atoll.services.dynamodb.records import Change, Table
+from atoll.store import Reader, Store, Tx, keys, stamps
+
+SHARDS = 4
+_SHARD_BITS = 6  # of a place's first byte, below those that name the shard
+_TAIL_ROWS_MAX = 500
+_ROWS_FIRST = 50
+_ROWS_LEAST = 8
+_ROWS_MAX = 500  # Of the biggest items, 200 MB: what comes after many small ones may be big.
+_BYTES_WANTED = 2 * 1024 * 1024
+_SWEEP_ROWS = 1000
+
+
+class Moment(msgspec.Struct, array_like=True):
+    """How far the reading has come. Belongs into the record of the job that reads."""
+
+    id: str
+    source: bytes  # the Table, encoded
+    stamp: bytes  # changes with this one and younger ones are undone
+    gathered: list[bytes] = []  # by shard: the stamp up to which the log has been gathered; empty at the start
+    cursor: bytes = b""  # the place below which everything has been read
+    exhausted: bool = False
+
+    @property
+    def table(self) -> Table:
+        return records.decode_table(self.source)
+
+
+@dataclass(slots=True)
+class Page:
+    rows: list[bytes]
+    after: Moment
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many rows to ask for: few until it is known how big they are."""
+
+    rows: int = _ROWS_FIRST
+
+    def heed(self, rows: int, size_bytes: int) -> None:
+        if rows:
+            self.rows = max(_ROWS_LEAST, min(_ROWS_MAX, _BYTES_WANTED * rows // max(1, size_bytes)))
+
+
+def marks_shelf(account: str, region: str) -> bytes:
+    return records.shelf(account, region, "marks")
+
+
+def undo_shelf(moment: Moment) -> bytes:
+    table = moment.table
+    return records.shelf(table.account, table.region, f"u/{moment.id}")
+
+
+def mark(tx: Any, account: str, region: str, name: str) -> None:
+    tx.append(marks_shelf(account, region), keys.pack(name), b"")
+
+
+async def find_mark(reader: Reader, account: str, region: str, name: str) -> bytes | None:
+    """The stamp of the youngest mark of that name."""
+    prefix = keys.pack(name)
+    rows = await reader.scan(marks_shelf(account, region), prefix, keys.after(prefix), 1, reverse=True)
+    return rows[0][0][len(prefix) :] if rows else None
+
+
+async def erase_marks(tx: Tx, account: str, region: str, name: str) -> None:
+    prefix = keys.pack(name)
+    shelf = marks_shelf(account, region)
+    for k, _ in await tx.scan(shelf, prefix, keys.after(prefix), _SWEEP_ROWS):
+        tx.delete(shelf, k)
+
+
+def hold(tx: Any, table: Table, copy_id: str) -> None:
+    """From this transaction on the table's log is kept."""
+    held = msgspec.structs.replace(table, copies=[*table.copies, copy_id])
+    tx.put(records.tables_shelf(table.account, table.region), records.table_key(table.name), records.encode(held))
+    tx.put(records.LOGGING, keys.pack(table.account, table.region, table.uid), table.name.encode())
+
+
+async def release(tx: Tx, moment: Moment) -> None:
+    source = moment.table
+    named = records.tables_shelf(source.account, source.region), records.table_key(source.name)
+    for shelf, k in (named, _kept_key(source)):
+        row = await tx.get(shelf, k)
+        table = None if row is None else records.decode_table(row)
+        if table is None or table.uid != source.uid or moment.id not in table.copies:
+            continue
+        table = msgspec.structs.replace(table, copies=[copy for copy in table.copies if copy != moment.id])
+        if shelf == named[0] or table.copies:
+            tx.put(shelf, k, records.encode(table))
+        else:
+            tx.delete(shelf, k)
+            _sweep(tx, table)
+
+
+def outlive(tx: Any, table: Table) -> frozenset[bytes]:
+    """In the transaction that deletes the table: the shelves to be kept until all who read it are through."""
+    if not table.copies:
+        return frozenset()
+    tx.put(*_kept_key(table), records.encode(table))
+    return frozenset((records.items_shelf(table), records.log_shelf(table)))
+
+
+def _kept_key(table: Table) -> tuple[bytes, bytes]:
+    return records.kept_shelf(table.account, table.region), keys.pack(table.uid)
+
+
+def _sweep(tx: Tx, table: Table) -> None:
+    """Its items; the log, which may also be a dropped stream's, is trimmed by itself."""
+    job = jobs.key(tables.SWEEP_JOB, table.account, table.region, table.uid)
+    jobs.start(tx, job, tables.Sweep([records.items_shelf(table)]))
+
+
+async def read(store: Store, job: Job[Any], pace: Pace) -> Page | None:
+    """The next page of `job.record.moment`. None: this time went into gathering, and the job has been moved on."""
+    moment: Moment = job.record.moment
+    if not moment.stamp:
+        table = moment.table
+        stamp = await find_mark(store, table.account, table.region, moment.id)
+        assert stamp is not None, f"no mark of {moment.id}"
+        moment = msgspec.structs.replace(moment, stamp=stamp)
+        await jobs.step(store, job, msgspec.structs.replace(job.record, moment=moment))
+    async with store.snapshot() as view:
+        found = await page(view, moment, pace)
+    if found is not None:
+        return found
+    after, firsts = await gather(store, moment, pace)
+
+    async def put(tx: Tx) -> None:
+        await put_gathered(tx, moment, firsts)
+
+    await jobs.step(store, job, msgspec.structs.replace(job.record, moment=after), put)
+    return None
+
+
+async def clear(store: Store, job: Job[Any]) -> bool:
+    """Deletes a piece of what has been gathered; answers whether there was any."""
+    moment: Moment = job.record.moment
+    shelf = undo_shelf(moment)
+    rows = await store.scan(shelf, b"", None, _SWEEP_ROWS)
+
+    async def delete(tx: Tx) -> None:
+        for k, _ in rows:
+            tx.delete(shelf, k)
+
+    if rows:
+        await jobs.step(store, job, job.record, delete)
+    return bool(rows)
+
+
+async def finish(tx: Tx, moment: Moment) -> None:
+    """In the transaction that ends the job: nobody keeps anything for this moment any more."""
+    table = moment.table
+    await erase_marks(tx, table.account, table.region, moment.id)
+    await release(tx, moment)
+
+
+async def gather(reader: Reader, moment: Moment, pace: Pace) -> tuple[Moment, dict[bytes, bytes]]:
+    """The next piece of the log: (the moment after it, the first old images by place), to be put by `put_gathered`.
+
+    The same moment is answered when there is no more.
+    """
+    shard = _shard(moment.cursor)
+    gathered = moment.gathered or [moment.stamp] * SHARDS
+    rows = await _log(reader, moment, shard, gathered[shard], pace.rows)
+    pace.heed(len(rows), sum(len(row) for _, row in rows))
+    if not rows:
+        return moment, {}
+    following = stamps.pack(stamps.unpack(rows[-1][0][1:]) + 1)
+    after = [*gathered[:shard], following, *gathered[shard + 1 :]]
+    return msgspec.structs.replace(moment, gathered=after), _firsts(moment.table, rows)
+
+
+async def put_gathered(tx: Tx, moment: Moment, firsts: dict[bytes, bytes]) -> None:
+    shelf = undo_shelf(moment)
+    there = await tx.get_many([(shelf, place) for place in firsts])
+    for (place, old), known in zip(firsts.items(), there, strict=True):
+        if known is None:
+            tx.put(shelf, place, old)
+
+
+async def page(view: Reader, moment: Moment, pace: Pace) -> Page | None:
+    """The next items of the moment, in the order of their places. None: gather first.
+
+    `view` is one snapshot, or what is changed between two reads would be missed.
+    """
+    shard = _shard(moment.cursor)
+    gathered = (moment.gathered or [moment.stamp] * SHARDS)[shard]
+    tail = await _log(view, moment, shard, gathered, _TAIL_ROWS_MAX)
+    if len(tail) == _TAIL_ROWS_MAX:
+        return None
+    lo, hi = moment.cursor, _shard_end(shard)
+    rows = await view.scan(records.items_shelf(moment.table), lo, hi, pace.rows)
+    hi = _end(rows, pace.rows, hi)
+    undone = await view.scan(undo_shelf(moment), lo, hi, pace.rows)
+    hi = _end(undone, pace.rows, hi)
+    found = dict(rows) | _firsts(moment.table, tail) | dict(undone)
+    items = [found[k] for k in sorted(found) if found[k] and lo <= k and (hi is None or k < hi)]
+    pace.heed(len(items), sum(map(len, items)))
+    cursor = hi if hi is not None else b""
+    return Page(items, msgspec.structs.replace(moment, cursor=cursor, exhausted=hi is None))
+
+
+async def _log(reader: Reader, moment: Moment, shard: int, since: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    prefix = bytes((shard,))
+    return await reader.scan(records.log_shelf(moment.table), prefix + since, keys.after(prefix), limit)
+
+
+def _firsts(table: Table, rows: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """What each item of these changes was before the first of them."""
+    firsts: dict[bytes, bytes] = {}
+    for _, row in rows:
+        change = records.decode_change(row)
+        place = place_of(table, change)
+        if place not in firsts:
+            firsts[place] = change.old or b""
+    return firsts
+
+
+def place_of(table: Table, change: Change) -> bytes:
+    row = change.old if change.new is None else change.new
+    assert row is not None, "a change of nothing into nothing"
+    return places.place(table, records.decode_item(row))
+
+
+def _shard(cursor: bytes) -> int:
+    return cursor[0] >> _SHARD_BITS if cursor else 0
+
+
+def _shard_end(shard: int) -> bytes | None:
+    return bytes(((shard + 1) << _SHARD_BITS,)) if shard + 1 < SHARDS else None
+
+
+def _end(rows: list[tuple[bytes, bytes]], limit: int, hi: bytes | None) -> bytes | None:
+    """Where the page ends: behind the last row, where there may be more."""
+    return rows[-1][0] + b"\x00" if len(rows) == limit else hi

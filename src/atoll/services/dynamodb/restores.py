@@ -1,0 +1,280 @@
+"""Restores: a new table, filled in the background with what another was. Until it is whole it is CREATING, and nobody gets at it.
+
+The items come page by page from a backup's chunks, or from a table as it was at a moment. A step writes a bounded number of
+them, through the one write path, together with the place it has come to.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from atoll.aws.errors import AwsError
+from atoll.base.clock import Clock
+from atoll.operation import Call, Cloud
+from atoll.reconcile import Reconciler
+from atoll.services.dynamodb import (
+    archives,
+    backups,
+    changes,
+    describe,
+    jobs,
+    moments,
+    names,
+    places,
+    provisioning,
+    records,
+    settings,
+    stored,
+    tables,
+)
+from atoll.services.dynamodb.backups import Backup
+from atoll.services.dynamodb.jobs import Job
+from atoll.services.dynamodb.moments import Moment, Pace
+from atoll.services.dynamodb.records import Index, Table
+from atoll.services.dynamodb.service import dynamodb
+from atoll.store import Tx
+
+if TYPE_CHECKING:
+    from atoll.aws.types import dynamodb as types
+
+CREATING, ACTIVE = "CREATING", "ACTIVE"
+_FROM_BACKUP_JOB = "restore-backup"
+_FROM_MOMENT_JOB = "restore-moment"
+_EVERY_SECONDS = 0.5
+_BATCH_ROWS = 100
+_BATCH_BYTES = 2 * 1024 * 1024
+
+
+class FromBackup(msgspec.Struct):
+    target: bytes  # the Table, encoded
+    source: bytes
+    backup_id: str
+    number: int = 0  # of the chunk it is at
+    offset: int = 0  # items of it that are done
+
+
+class FromMoment(msgspec.Struct):
+    target: bytes
+    moment: Moment
+    not_before: float = 0.0  # A moment that has not passed yet may still be written to.
+
+
+@dynamodb.write("RestoreTableFromBackup")
+async def restore_table_from_backup(
+    call: Call, request: "types.RestoreTableFromBackupInput"
+) -> "types.RestoreTableFromBackupOutput":
+    backup = await backups.find(call, request["BackupArn"])
+    if backup.status != backups.AVAILABLE:
+        raise backups.in_use(backup)
+    summary = {"SourceBackupArn": backup.arn, "SourceTableArn": backup.source.arn, "RestoreDateTime": backup.created}
+    target = await new_target(call, backup.source, request, summary)
+    backups.save(call.tx, msgspec.structs.replace(backup, users=[*backup.users, target.uid]))
+    job = jobs.key(_FROM_BACKUP_JOB, target.account, target.region, target.uid)
+    jobs.start(call.tx, job, FromBackup(records.encode(target), backup.table, backup.id))
+    return {"TableDescription": await describe.describe(call, target)}
+
+
+def start_from_moment(call: Call, target: Table, moment: Moment, not_before: float) -> None:
+    job = jobs.key(_FROM_MOMENT_JOB, target.account, target.region, target.uid)
+    jobs.start(call.tx, job, FromMoment(records.encode(target), moment, not_before))
+
+
+async def new_target(call: Call, source: Table, request: Any, summary: dict[str, Any]) -> Table:
+    """A table like `source`, but for what the request overrides; saved. Raises TableAlreadyExistsException."""
+    name = request["TargetTableName"]
+    names.check_name(name, "targetTableName")
+    if await tables.get(call, name) is not None:
+        raise AwsError("TableAlreadyExistsException", f"Table already exists: {name}")
+    settings.check_encryption(request.get("SSESpecificationOverride"))
+    target = tables.new_table(call, _definition(source, request))
+    target.status = CREATING
+    target.table_class = source.table_class
+    target.restored = {**summary, "RestoreInProgress": True}
+    target.vectors = _vectors(source, request)
+    await tables.put_new(call, target)
+    return target
+
+
+def _definition(source: Table, request: Any) -> dict[str, Any]:
+    """The CreateTable request that would have made it."""
+    billing = request.get("BillingModeOverride", source.billing)
+    indexes = [*_indexes(source, request, billing)]
+    used = {*source.key_names}.union(*((*index.hash, *index.range) for index, _ in indexes))
+    asked: dict[str, Any] = {
+        "TableName": request["TargetTableName"],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in source.attributes.items() if name in used
+        ],
+        "KeySchema": describe.key_schema([source.hash], [] if source.range is None else [source.range]),
+        "BillingMode": billing,
+        **_throughput(source, request, billing),
+    }
+    for index, throughput in indexes:
+        shown = {**_shown(index), **throughput}
+        asked.setdefault("GlobalSecondaryIndexes" if index.is_global else "LocalSecondaryIndexes", []).append(shown)
+    return asked
+
+
+def _throughput(source: Table, request: Any, billing: str) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if "ProvisionedThroughputOverride" in request:
+        asked["ProvisionedThroughput"] = request["ProvisionedThroughputOverride"]
+    elif billing == source.billing == provisioning.PROVISIONED:
+        asked["ProvisionedThroughput"] = _units(source.throughput)
+    if "OnDemandThroughputOverride" in request:
+        asked["OnDemandThroughput"] = request["OnDemandThroughputOverride"]
+    return asked
+
+
+def _units(throughput: records.Throughput) -> dict[str, int]:
+    return {"ReadCapacityUnits": throughput.read or 0, "WriteCapacityUnits": throughput.write or 0}
+
+
+def _indexes(source: Table, request: Any, billing: str) -> Iterator[tuple[Index, dict[str, Any]]]:
+    for is_global, member in ((False, "LocalSecondaryIndexOverride"), (True, "GlobalSecondaryIndexOverride")):
+        own = [i for i in source.indexes if i.is_global == is_global and i.status not in (CREATING, "DELETING")]
+        wanted = request.get(member)
+        if wanted is None:
+            keeps = is_global and billing == provisioning.PROVISIONED and source.billing == billing
+            yield from ((i, {"ProvisionedThroughput": _units(i.throughput)} if keeps else {}) for i in own)
+            continue
+        for asked in wanted:
+            matching = [index for index in own if _is_same(_shown(index), asked)]
+            if not matching:
+                raise names.invalid(f"{member} does not match any index of the source: {asked['IndexName']}")
+            limits = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
+            yield matching[0], {limit: asked[limit] for limit in limits if limit in asked}
+
+
+def _shown(index: Index) -> dict[str, Any]:
+    projection: dict[str, Any] = {"ProjectionType": index.projection}
+    if index.include:
+        projection["NonKeyAttributes"] = index.include
+    return {
+        "IndexName": index.name,
+        "KeySchema": describe.key_schema(index.hash, index.range),
+        "Projection": projection,
+    }
+
+
+def _is_same(shown: dict[str, Any], asked: Any) -> bool:
+    mine, other = shown["Projection"], asked["Projection"]
+    return (
+        shown["IndexName"] == asked["IndexName"]
+        and shown["KeySchema"] == asked["KeySchema"]
+        and mine["ProjectionType"] == other.get("ProjectionType")
+        and sorted(mine.get("NonKeyAttributes", ())) == sorted(other.get("NonKeyAttributes", ()))
+    )
+
+
+def _vectors(source: Table, request: Any) -> list[dict[str, Any]]:
+    wanted = request.get("VectorIndexOverride")
+    if wanted is None:
+        return source.vectors
+    chosen = {asked["IndexName"] for asked in wanted}
+    if chosen - {vector["IndexName"] for vector in source.vectors}:
+        raise names.invalid("VectorIndexOverride does not match the vector indexes of the source")
+    return [vector for vector in source.vectors if vector["IndexName"] in chosen]
+
+
+def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
+    async def restoring(_: int) -> None:
+        await restore_all(cloud)
+
+    return [Reconciler("dynamodb-restores", restoring, cloud.store, clock, every_seconds=_EVERY_SECONDS)]
+
+
+async def restore_all(cloud: Cloud) -> None:
+    await jobs.each(cloud.store, _FROM_BACKUP_JOB, FromBackup, partial(_from_backup, cloud))
+    await jobs.each(cloud.store, _FROM_MOMENT_JOB, FromMoment, partial(_from_moment, cloud))
+
+
+async def _from_backup(cloud: Cloud, job: Job[FromBackup]) -> bool:
+    source, target = records.decode_table(job.record.source), records.decode_table(job.record.target)
+    of = archives.shelf(source.account, source.region, job.record.backup_id)
+    backup = await backups.get(cloud.store, source, job.record.backup_id)
+    assert backup is not None, "a backup in use can't be deleted"
+    while job.record.number < backup.chunks:
+        at = job.record
+        chunk = await archives.find(cloud.store, of, at.number)
+        rows = await asyncio.to_thread(archives.unpack, cloud.blobs, chunk)
+        done = at.offset
+        for batch in batches(rows[at.offset :]):
+            done += len(batch)
+            after = msgspec.structs.replace(at, offset=done)
+            await jobs.step(cloud.store, job, after, partial(fill, target, batch))
+        await jobs.step(cloud.store, job, msgspec.structs.replace(at, number=at.number + 1, offset=0))
+    await jobs.step(cloud.store, job, None, partial(_complete_from_backup, job.record, backup))
+    return True
+
+
+async def _complete_from_backup(record: FromBackup, backup: Backup, tx: Tx) -> None:
+    target = records.decode_table(record.target)
+    await open_table(tx, target)
+    found = await backups.get(tx, backup.source, backup.id)
+    if found is not None:
+        users = [user for user in found.users if user != target.uid]
+        backups.save(tx, msgspec.structs.replace(found, users=users))
+
+
+async def _from_moment(cloud: Cloud, job: Job[FromMoment]) -> bool:
+    if cloud.now() <= job.record.not_before:
+        return False
+    pace, target = Pace(), records.decode_table(job.record.target)
+    while not job.record.moment.exhausted:
+        found = await moments.read(cloud.store, job, pace)
+        if found is None:
+            continue
+        at = job.record
+        for batch in batches(found.rows):
+            cursor = places.place(target, records.decode_item(batch[-1])) + b"\x00"
+            moment = msgspec.structs.replace(at.moment, cursor=cursor)
+            after = msgspec.structs.replace(at, moment=moment)
+            await jobs.step(cloud.store, job, after, partial(fill, target, batch))
+        await jobs.step(cloud.store, job, msgspec.structs.replace(at, moment=found.after))
+    while await moments.clear(cloud.store, job):
+        pass
+    await jobs.step(cloud.store, job, None, partial(_complete_from_moment, job.record))
+    return True
+
+
+async def _complete_from_moment(record: FromMoment, tx: Tx) -> None:
+    await open_table(tx, records.decode_table(record.target))
+    await moments.finish(tx, record.moment)
+
+
+def batches(rows: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """What one transaction may write."""
+    batch: list[bytes] = []
+    size_bytes = 0
+    for row in rows:
+        if batch and (len(batch) == _BATCH_ROWS or size_bytes + len(row) > _BATCH_BYTES):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(row)
+        size_bytes += len(row)
+    if batch:
+        yield batch
+
+
+async def fill(target: Table, rows: Sequence[bytes], tx: Tx) -> None:
+    """Writes items that are not there yet: the step's record tells that."""
+    for row in rows:
+        item = stored.read(row)
+        changes.write(tx, target, places.place(target, item.item), None, item)
+
+
+async def open_table(tx: Tx, target: Table) -> None:
+    """It is whole: from now on it is a table like any other."""
+    shelf, k = records.tables_shelf(target.account, target.region), records.table_key(target.name)
+    row = await tx.get(shelf, k)
+    table = None if row is None else records.decode_own_table(row)
+    if table is None or table.uid != target.uid:
+        return
+    table.status = ACTIVE
+    if table.restored:
+        table.restored["RestoreInProgress"] = False
+    tx.put(shelf, k, records.encode(table))
