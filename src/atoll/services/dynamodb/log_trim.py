@@ -90,6 +90,8 @@ async def _trim_some(tx: Tx, log: _Log, now: float) -> bool:
 
 def _kept_since(table: Table, now: float) -> float | None:
     """From when on changes are kept; None: none are."""
+    if table.copies:  # Somebody reads it as it was at a moment, and undoes what the log tells since.
+        return 0.0
     moments = []
     if any(shards.is_kept(stream, now) for stream in table.streams):
         moments.append(now - shards.KEPT_SECONDS)
@@ -100,13 +102,14 @@ def _kept_since(table: Table, now: float) -> float | None:
 
 async def _dropped_since(tx: Tx, log: _Log, now: float) -> float | None:
     shelf, prefix = records.streams_shelf(log.account, log.region), keys.pack(log.name)
-    since = None
+    kept = await tx.get(records.kept_shelf(log.account, log.region), keys.pack(log.uid))
+    since = None if kept is None else 0.0
     for key, row in await tx.scan(shelf, prefix, keys.after(prefix), _TABLES_PER_SCAN):
         table = records.decode_table(row)
         if table.uid != log.uid:
             continue
         if any(shards.is_kept(stream, now) for stream in table.streams):
-            since = now - shards.KEPT_SECONDS
+            since = now - shards.KEPT_SECONDS if kept is None else 0.0
         else:
             tx.delete(shelf, key)
     return since
