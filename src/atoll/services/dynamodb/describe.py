@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from atoll.services.dynamodb.provisioning import NO_LIMIT, ON_DEMAND, warm_units
+from atoll.operation import Call
+from atoll.services.dynamodb.provisioning import NO_LIMIT, ON_DEMAND, decreases_today, warm_units
 from atoll.services.dynamodb.records import Index, Table, Throughput, counters_shelf
 from atoll.store import Reader, keys, sums
 
@@ -17,13 +18,13 @@ _TABLE = "table"
 _INDEX = "index"
 
 
-async def describe(reader: Reader, table: Table, status: str | None = None) -> "types.TableDescription":
+async def describe(call: Call, table: Table, status: str | None = None) -> "types.TableDescription":
     """`status` says what is being created, updated or deleted, though to us it already is."""
-    sizes = await _sizes(reader, table)
+    sizes = await _sizes(call.tx, table)
     description: Any = {
         "TableName": table.name,
         "TableStatus": status or _status(table),
-        "ProvisionedThroughput": _provisioned(table.throughput, table.billing),
+        "ProvisionedThroughput": _provisioned(table.throughput, table.billing, call.now),
         "TableSizeBytes": sizes[""][1],
         "ItemCount": sizes[""][0],
         "TableArn": table.arn,
@@ -32,7 +33,7 @@ async def describe(reader: Reader, table: Table, status: str | None = None) -> "
     }
     description |= _billing(table) | _stream(table) | _rest(table)
     if status != DELETING:
-        description |= _schema(table) | _indexes(table, sizes, status)
+        description |= _schema(table) | _indexes(table, sizes, status, call.now)
     return description  # type: ignore[no-any-return]
 
 
@@ -73,10 +74,10 @@ async def _sizes(reader: Reader, table: Table) -> dict[str, tuple[int, ...]]:
     return {name: sums.read(row, 2) for name, row in zip(names, rows, strict=True)}
 
 
-def _provisioned(throughput: Throughput, billing: str) -> dict[str, Any]:
+def _provisioned(throughput: Throughput, billing: str, now: float) -> dict[str, Any]:
     on_demand = billing == ON_DEMAND
     told: dict[str, Any] = {
-        "NumberOfDecreasesToday": throughput.decreases_today,
+        "NumberOfDecreasesToday": decreases_today(throughput, now),
         "ReadCapacityUnits": 0 if on_demand else throughput.read or 0,
         "WriteCapacityUnits": 0 if on_demand else throughput.write or 0,
     }
@@ -108,10 +109,12 @@ def _billing(table: Table) -> dict[str, Any]:
     return {"BillingModeSummary": summary}
 
 
-def _indexes(table: Table, sizes: dict[str, tuple[int, ...]], status: str | None) -> dict[str, Any]:
+def _indexes(table: Table, sizes: dict[str, tuple[int, ...]], status: str | None, now: float) -> dict[str, Any]:
     local = [_index(table, index, sizes[index.name]) for index in table.indexes if not index.is_global]
     others = [
-        _index(table, index, sizes[index.name]) | _global(table, index) for index in table.indexes if index.is_global
+        _index(table, index, sizes[index.name]) | _global(table, index, now)
+        for index in table.indexes
+        if index.is_global
     ]
     if status == CREATING:
         others = [{**told, "IndexStatus": CREATING} for told in others]
@@ -133,10 +136,10 @@ def _index(table: Table, index: Index, size: tuple[int, ...]) -> dict[str, Any]:
     }
 
 
-def _global(table: Table, index: Index) -> dict[str, Any]:
+def _global(table: Table, index: Index, now: float) -> dict[str, Any]:
     told = {
         "IndexStatus": index.status,
-        "ProvisionedThroughput": _provisioned(index.throughput, table.billing),
+        "ProvisionedThroughput": _provisioned(index.throughput, table.billing, now),
         "WarmThroughput": _warm(index.throughput, table),
         **_on_demand(index.throughput),
     }

@@ -1,8 +1,10 @@
 """What a table or an index may spend a second: billing modes, provisioned, on-demand and warm throughput."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from atoll.aws.errors import AwsError
 from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.records import Throughput
 
@@ -13,6 +15,10 @@ WARM_READ_UNITS = 12_000
 WARM_WRITE_UNITS = 4_000
 UNITS_MAX = 1_000_000_000_000
 NO_LIMIT = -1
+# So many decreases of provisioned throughput a day at once, and then one an hour.
+DECREASES_FREE = 4
+DECREASE_SECONDS = 3600
+_DAY_SECONDS = 86_400
 
 Request = Mapping[str, Any]
 
@@ -90,9 +96,53 @@ def warm_units(throughput: Throughput, billing: str) -> tuple[int, int]:
     return max(read, throughput.warm_read or 0), max(write, throughput.warm_write or 0)
 
 
-def check_units(asked: Request) -> None:
-    if asked["ReadCapacityUnits"] < 1 or asked["WriteCapacityUnits"] < 1:
-        raise validation("1 validation error detected: ProvisionedThroughput must be positive")
+def change(throughput: Throughput, asked: Request, where: str, now: float) -> None:
+    """Of a table or an index that has some already: raises when nothing changes, or it went down too often today."""
+    before = throughput.read, throughput.write
+    set_provisioned(throughput, asked, where)
+    after = throughput.read, throughput.write
+    if before == after:
+        raise _unchanged(after, where)
+    if before == (None, None):
+        return
+    if any((old or 0) < (new or 0) for old, new in zip(before, after, strict=True)):
+        throughput.increased = now
+    if any((old or 0) > (new or 0) for old, new in zip(before, after, strict=True)):
+        _count_decrease(throughput, now)
+
+
+def decreases_today(throughput: Throughput, now: float) -> int:
+    return throughput.decreases_today if throughput.decreased // _DAY_SECONDS == now // _DAY_SECONDS else 0
+
+
+def _count_decrease(throughput: Throughput, now: float) -> None:
+    today = decreases_today(throughput, now)
+    if today >= DECREASES_FREE and now - throughput.decreased < DECREASE_SECONDS:
+        moments = [
+            datetime.fromtimestamp(when, UTC).strftime("%A, %B %-d, %Y %-I:%M:%S %p UTC")
+            for when in (throughput.decreased, throughput.decreased + DECREASE_SECONDS)
+        ]
+        raise AwsError(
+            "LimitExceededException",
+            "Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day. After the "
+            f"first {DECREASES_FREE} decreases, each subsequent decrease in the same UTC day can be performed at most "
+            f"once every {DECREASE_SECONDS} seconds. Number of decreases today: {today}. Last decrease at {moments[0]}. "
+            f"Next decrease can be made at {moments[1]}",
+        )
+    throughput.decreases_today, throughput.decreased = today + 1, now
+
+
+def _unchanged(units: tuple[int | None, int | None], where: str) -> AwsError:
+    place = where.removeprefix("for ")
+    what = "the table" if place == "table" else f"the {place}"
+    told = ". ".join(
+        f"Current {member} provisioned for {what}: {count}. Requested {member}: {count}"
+        for member, count in zip(("ReadCapacityUnits", "WriteCapacityUnits"), units, strict=True)
+    )
+    return validation(
+        f"The provisioned throughput for {what} will not change. The requested value equals the current value. {told}. "
+        "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+    )
 
 
 def _read(request: Request, billing: str, where: str) -> Throughput:

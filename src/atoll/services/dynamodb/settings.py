@@ -1,25 +1,32 @@
 """What CreateTable and UpdateTable set beside keys, indexes and throughput: streams, encryption, class, protection, tags."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import tag_rules
 from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.records import Stream, Table
 
 STANDARD = "STANDARD"
 
+_ONE_REGION = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "MultiRegionConsistency")
+_REPLICAS = ("ReplicaUpdates", "GlobalTableWitnessUpdates", "DisassociationProtectionEnabled")
+
 Request = Mapping[str, Any]
+VectorHook = Callable[[Table, Request, float], None]
+vector_hooks: list[VectorHook] = []
+"""Who knows vector indexes heeds VectorIndexes and VectorIndexUpdates; while nobody does they are refused."""
 
 
 def refuse_unsupported(request: Request) -> None:
-    for member in ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "MultiRegionConsistency"):
-        if member in request:
+    for member in _ONE_REGION + _REPLICAS:
+        if member in request and request[member] not in ([], False):
             raise validation(f"{member} is not supported: this cloud is one region, and has no global tables")
-    for member in ("ReplicaUpdates", "GlobalTableWitnessUpdates"):
-        if request.get(member):
-            raise validation(f"{member} is not supported: this cloud is one region, and has no global tables")
+    for member in ("VectorIndexes", "VectorIndexUpdates"):
+        if request.get(member) and not vector_hooks:
+            raise validation(f"{member} is not supported")
 
 
 def apply(table: Table, request: Request, now: float) -> None:
@@ -34,6 +41,8 @@ def apply(table: Table, request: Request, now: float) -> None:
     table.deletion_protection = request.get("DeletionProtectionEnabled", False)
     if "Tags" in request:
         table.tags = tag_rules.merged({}, request["Tags"])
+    for hook in vector_hooks:
+        hook(table, request, now)
 
 
 def check_stream(asked: Request) -> None:
@@ -46,7 +55,22 @@ def check_stream(asked: Request) -> None:
 def start_stream(table: Table, view: Any, now: float) -> None:
     moment = datetime.fromtimestamp(now, UTC)
     label = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
+    if any(stream.label == label for stream in table.streams):
+        raise AwsError("ResourceInUseException", f"Attempt to change a resource which is still in use: {table.name}")
     table.streams.append(Stream(label, view, created=now))
+
+
+def change_stream(table: Table, asked: Request, now: float) -> None:
+    check_stream(asked)
+    stream = table.stream
+    if asked["StreamEnabled"]:
+        if stream is not None:
+            raise validation(f"Table already has an enabled stream: TableName: {table.name}")
+        start_stream(table, asked["StreamViewType"], now)
+    elif stream is None:
+        raise validation(f"Table has no stream to disable: TableName: {table.name}")
+    else:
+        stream.enabled, stream.disabled = False, now
 
 
 def check_encryption(asked: Request | None) -> None:

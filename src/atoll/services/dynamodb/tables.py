@@ -13,11 +13,10 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.operation import Call
-from atoll.services.dynamodb import definitions, provisioning, settings
+from atoll.services.dynamodb import definitions, jobs, provisioning, settings
 from atoll.services.dynamodb.describe import CREATING, DELETING, describe
 from atoll.services.dynamodb.names import Place, check_name, invalid, locate, validation
 from atoll.services.dynamodb.records import (
-    JOBS,
     LOGGING,
     Index,
     Table,
@@ -41,6 +40,13 @@ if TYPE_CHECKING:
 LIST_MAX = 100
 SWEEP_JOB = "sweep"
 
+
+class Sweep(msgspec.Struct, array_like=True):
+    """A job: shelves whose rows nobody will ask for again."""
+
+    shelves: list[bytes]
+
+
 BeforeDelete = Callable[[Call, Table], Awaitable[frozenset[bytes]]]
 before_delete: list[BeforeDelete] = []
 """Run in DeleteTable's transaction. Each answers the shelves of the table that it keeps, and will see to itself."""
@@ -50,13 +56,13 @@ before_delete: list[BeforeDelete] = []
 async def create_table(call: Call, request: "types.CreateTableInput") -> "types.CreateTableOutput":
     table = new_table(call, request)
     await put_new(call, table)
-    return {"TableDescription": await describe(call.tx, table, CREATING)}
+    return {"TableDescription": await describe(call, table, CREATING)}
 
 
 @dynamodb.read("DescribeTable")
 async def describe_table(call: Call, request: "types.DescribeTableInput") -> "types.DescribeTableOutput":
     table = await find(call, request["TableName"], named=True)
-    return {"Table": await describe(call.tx, table)}
+    return {"Table": await describe(call, table)}
 
 
 @dynamodb.read("ListTables")
@@ -76,17 +82,18 @@ async def list_tables(call: Call, request: "types.ListTablesInput") -> "types.Li
 @dynamodb.write("DeleteTable")
 async def delete_table(call: Call, request: "types.DeleteTableInput") -> "types.DeleteTableOutput":
     table = await find(call, request["TableName"], named=True)
+    check_made(table)
     if table.deletion_protection:
         raise validation(
             "Resource cannot be deleted as it is currently protected against deletion. "
             "Disable deletion protection first."
         )
-    told = await describe(call.tx, table, DELETING)
+    told = await describe(call, table, DELETING)
     kept: set[bytes] = set()
     for hook in before_delete:
         kept |= await hook(call, table)
     call.tx.delete(tables_shelf(table.account, table.region), table_key(table.name))
-    sweep(call, table, [shelf for shelf in shelves_of(table) if shelf not in kept])
+    sweep(call.tx, table, [shelf for shelf in shelves_of(table) if shelf not in kept])
     return {"TableDescription": told}
 
 
@@ -136,9 +143,11 @@ async def find(call: Call, name: str, *, named: bool = False) -> Table:
     """By name or ARN. Only to be read: who wants to change it takes `find_own`. `named`: the refusal tells the name."""
     place = locate(call.account, call.region, name)
     row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
-    if row is None:
+    table = None if row is None else decode_table(row)
+    # One that is being restored or imported can be described; to its items there is no way yet.
+    if table is None or (table.status == CREATING and not named):
         raise not_found(place.name if named else None)
-    return decode_table(row)
+    return table
 
 
 async def find_own(call: Call, name: str) -> Table:
@@ -147,7 +156,16 @@ async def find_own(call: Call, name: str) -> Table:
     row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
     if row is None:
         raise not_found(place.name)
-    return decode_own_table(row)
+    table = decode_own_table(row)
+    check_made(table)
+    return table
+
+
+def check_made(table: Table) -> None:
+    """Raises ResourceInUseException while it is being restored or imported."""
+    if table.status == CREATING:
+        about = f"Table is being created: {table.name}"
+        raise AwsError("ResourceInUseException", f"Attempt to change a resource which is still in use: {about}")
 
 
 async def get(call: Call, name: str) -> Table | None:
@@ -175,10 +193,9 @@ def save(call: Call, table: Table) -> None:
         tx.put(LOGGING, keys.pack(table.account, table.region, table.uid), table.name.encode())
 
 
-def sweep(call: Call, table: Table, shelves: list[bytes]) -> None:
+def sweep(tx: Any, table: Table, shelves: list[bytes]) -> None:
     """Leaves these shelves to the sweeper."""
-    job = keys.pack(SWEEP_JOB, table.account, table.region, ids.new_hex(16))
-    call.tx.put(JOBS, job, msgspec.msgpack.encode(shelves))
+    jobs.start(tx, jobs.key(SWEEP_JOB, table.account, table.region, ids.new_hex(16)), Sweep(shelves))
 
 
 def shelves_of(table: Table) -> list[bytes]:
