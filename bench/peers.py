@@ -1,5 +1,6 @@
 """The servers compared: how each is found, started on a fresh directory, and addressed. None is installed by us."""
 
+import json
 import os
 import re
 import shlex
@@ -92,7 +93,7 @@ def start_atoll(data: Path, workers: int, log: Path) -> Endpoint:
 
 def start_peer(name: str, place: Path) -> Endpoint | None:
     """None when it is not installed."""
-    program = shutil.which({"moto": "moto_server"}.get(name, name))
+    program = _find(name)
     if program is None:
         return None
     place.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,16 @@ def start_peer(name: str, place: Path) -> Endpoint | None:
     return Endpoint(name, _version(name, program), "127.0.0.1", port, *keys, Group([process.pid]), durable, process)
 
 
-PEERS = ("moto", "ministack", "minio", "s3rver")
+S3_PEERS = ("moto", "ministack", "minio", "s3rver")
+DYNAMODB_PEERS = ("moto", "ministack", "dynalite", "dynoxide", "dynamodb-local")
+
+
+def _find(name: str) -> str | None:
+    if name != "dynamodb-local":
+        return shutil.which({"moto": "moto_server"}.get(name, name))
+    # A folder with a jar, of no fixed place.
+    jar = Path(os.environ.get("DYNAMODB_LOCAL", ""), "DynamoDBLocal.jar")
+    return str(jar) if jar.is_absolute() and jar.exists() and shutil.which("java") else None
 
 
 def _recipe(name: str, program: str, place: Path, port: int) -> tuple[list[str], dict[str, str], str]:
@@ -117,6 +127,15 @@ def _recipe(name: str, program: str, place: Path, port: int) -> tuple[list[str],
         env = {"MINIO_ROOT_USER": KEYS[0], "MINIO_ROOT_PASSWORD": KEYS[1]}
         address = f"127.0.0.1:{port}"
         return [program, "server", "--quiet", "--address", address, str(place / "data")], env, "not known"
+    if name == "dynalite":
+        return [program, "--host", "127.0.0.1", "--port", str(port), "--createTableMs", "0"], {}, "nothing (memory)"
+    if name == "dynoxide":
+        command = [program, "serve", "--host", "127.0.0.1", "--port", str(port), "--db-path", str(place / "data.db")]
+        return command, {}, "not known"
+    if name == "dynamodb-local":
+        libraries = f"-Djava.library.path={Path(program).parent / 'DynamoDBLocal_lib'}"
+        command = ["java", libraries, "-jar", program, "-port", str(port), "-dbPath", str(place), "-sharedDb"]
+        return command, {}, "not known"
     return [program, "-d", str(place), "-a", "127.0.0.1", "-p", str(port), "-s"], {}, "a crash of the process"
 
 
@@ -158,8 +177,13 @@ def _package(name: str) -> str:
 
 def _version(name: str, program: str) -> str:
     """As its own environment knows it: pip's for Python programs, the program's word for the others."""
+    if name == "dynamodb-local":
+        return "not told"
+    if name == "dynalite":
+        version: str = json.loads((Path(program).resolve().parent / "package.json").read_text())["version"]
+        return version
     if name in {"moto", "ministack"}:
-        python = Path(program).parent / "python"
+        python = Path(program).resolve().parent / "python"
         code = f"import importlib.metadata as m; print(m.version({name!r}))"
         command = [str(python), "-c", code]
     else:
