@@ -1,0 +1,102 @@
+"""For tests of a table's past: a table of one number an item, which can be written and looked at without any expression."""
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+from tests.support import ACCOUNT, TestCloud
+
+from atoll.services.dynamodb import backups, changes, jobs, places, records, recovery, restores, stored
+from atoll.services.dynamodb.moments import Pace
+from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.service import dynamodb
+from atoll.store import Tx
+
+REGION = "us-east-1"
+Contents = dict[str, str]
+OPERATIONS = (backups, recovery, restores)  # Importing them is what makes them known.
+
+
+class Unhurried(Pace):
+    """Three rows at a time, however small they are."""
+
+    def __init__(self) -> None:
+        super().__init__(rows=3)
+
+    def heed(self, rows: int, size_bytes: int) -> None:
+        return None
+
+
+class Past:
+    def __init__(self) -> None:
+        self.cloud = TestCloud(dynamodb)
+        self.random = random.Random(7)
+
+    def __call__(self, operation: str, **request: Any) -> Any:
+        return asyncio.run(self.cloud(operation, **request))
+
+    def make(self, name: str = "source", **more: Any) -> None:
+        self(
+            "CreateTable",
+            TableName=name,
+            AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}]
+            + [{"AttributeName": "v", "AttributeType": "N"}] * ("GlobalSecondaryIndexes" in more),
+            KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            **more,
+        )
+
+    async def table(self, name: str = "source") -> Table:
+        row = await self.cloud.store.get(records.tables_shelf(ACCOUNT, REGION), records.table_key(name))
+        assert row is not None, name
+        return records.decode_table(row)
+
+    async def write(self, key: str, value: str | None, name: str = "source") -> None:
+        """Through the one write path. None deletes."""
+
+        async def attempt(tx: Tx) -> None:
+            row = await tx.get(records.tables_shelf(ACCOUNT, REGION), records.table_key(name))
+            assert row is not None
+            table, item = records.decode_table(row), {"k": {"S": key}, "v": {"N": value or "0"}}
+            place = places.place(table, item)
+            old = await tx.get(records.items_shelf(table), place)
+            before = None if old is None else stored.read(old)
+            after = None if value is None else stored.new(item, 2 + len(key) + 2)
+            changes.write(tx, table, place, before, after)
+
+        await self.cloud.store.run(attempt)
+
+    async def disturb(self, writes: int, name: str = "source") -> None:
+        for _ in range(writes):
+            self.cloud.time += 0.001
+            key, value = f"k{self.random.randrange(60)}", self.random.choice((None, str(self.random.randrange(1000))))
+            await self.write(key, value, name)
+
+    async def contents(self, name: str = "source") -> Contents:
+        rows = await self.cloud.store.scan(records.items_shelf(await self.table(name)), b"", None, 10_000)
+        items = [records.decode_item(row) for _, row in rows]
+        return {item["k"]["S"]: item["v"]["N"] for item in items}
+
+    async def work(self) -> None:
+        """What the reconcilers do, until they are through."""
+        await backups.copy_all(self.cloud.cloud)
+        await backups.forget_all(self.cloud.cloud)
+        await restores.restore_all(self.cloud.cloud)
+
+    def run(self, what: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(what)
+
+    def disturbed(self, monkeypatch: Any, writes: int = 4) -> None:
+        """From now on the source is written to after every step of every job; and the steps are small."""
+        step = jobs.step
+
+        async def disturbed_step(*arguments: Any) -> None:
+            await step(*arguments)
+            row = await self.cloud.store.get(records.tables_shelf(ACCOUNT, REGION), records.table_key("source"))
+            if row is not None:
+                await self.disturb(writes)
+
+        monkeypatch.setattr(jobs, "step", disturbed_step)
+        for module in (backups, restores):
+            monkeypatch.setattr(module, "Pace", Unhurried)
