@@ -78,6 +78,7 @@ class _Asked:
     given: str
     item: Item  # or the key
     size_bytes: int
+    payload_bytes: int  # what it counts for in the transaction: the values of its expressions, too
     condition: Condition | None
     update: Update | None
     with_item: bool
@@ -87,7 +88,7 @@ class _Asked:
 async def transact_write_items(call: Call, request: "types.TransactWriteItemsInput") -> Reply:
     wanted = request["TransactItems"]
     asked = [_read_action(action) for action in wanted]
-    if sum(one.size_bytes for one in asked) > TRANSACTION_BYTES_MAX:
+    if sum(one.payload_bytes for one in asked) > TRANSACTION_BYTES_MAX:
         raise AwsError("ValidationException", _TOO_LARGE)
     meter = Meter(request.get("ReturnConsumedCapacity"))
     token = request.get("ClientRequestToken")
@@ -186,10 +187,9 @@ def _read_action(action: Request) -> _Asked:
     condition = request_expressions.condition(members, bindings)
     if bindings is not None:
         bindings.check_all_used()
-        # A request's size is told by its model on AWS; its values are most of it.
-        size_bytes += sum(values.value_size(value) for value in members.get("ExpressionAttributeValues", {}).values())
+    payload_bytes = size_bytes + sum(map(values.value_size, members.get("ExpressionAttributeValues", {}).values()))
     with_item = members.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-    return _Asked(kind, members["TableName"], item, size_bytes, condition, update, with_item)
+    return _Asked(kind, members["TableName"], item, size_bytes, payload_bytes, condition, update, with_item)
 
 
 async def _fit_all(call: Call, asked: Sequence[_Asked]) -> list[Action]:
