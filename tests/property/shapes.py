@@ -28,6 +28,20 @@ TIMES_MS = st.tuples(SECONDS, st.integers(0, 999)).map(
     lambda pair: datetime.fromtimestamp(pair[0], UTC).replace(microsecond=pair[1] * 1000)
 )
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
+# What a member's pattern allows. Members of other patterns get any text: their codecs do not look.
+NAMES = "abcXYZ019_.-"
+PATTERNS: dict[str, st.SearchStrategy[str]] = {
+    "[a-zA-Z0-9_.-]+": st.text(st.sampled_from(NAMES), min_size=3, max_size=12),
+    "^[^\\$]+$": st.text(st.sampled_from("abc- /"), min_size=1, max_size=12),
+    "^[a-z0-9A-Z]+[\\.\\-\\w]*[a-z0-9A-Z]+$": st.text(st.sampled_from("ab0"), min_size=2, max_size=12),
+    "[0-9]{12}": st.text(st.sampled_from("019"), min_size=12, max_size=12),
+    "[,;:|\\t ]": st.sampled_from(",;:| "),
+    "[\\x20-\\x21\\x23-\\x2B\\x2D-\\x7E]*": st.text(st.sampled_from("ab0"), min_size=1, max_size=12),
+    "([0-9a-f]{16})+": st.just("0123456789abcdef" * 7),
+    "\\p{Print}+": st.text(st.sampled_from("ab0"), min_size=1, max_size=12),
+}
+# A table's name or ARN: a limit that the model does not tell.
+NAMED = {"TableArn": st.text(st.sampled_from(NAMES), min_size=3, max_size=12)}
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans(),
     "integer": st.integers(-(2**31), 2**31 - 1),
@@ -50,7 +64,8 @@ def values_of(shape: Shape | None, depth: int = 0) -> st.SearchStrategy[Any]:
     if shape.type_name == "list":
         return st.lists(values_of(shape.member, depth + 1), min_size=1, max_size=ITEMS_MAX)
     if shape.type_name == "map":
-        return st.dictionaries(KEYS, values_of(shape.value, depth + 1), min_size=1, max_size=ITEMS_MAX)
+        keys = NAMED.get(shape.key.name, KEYS)
+        return st.dictionaries(keys, values_of(shape.value, depth + 1), min_size=1, max_size=ITEMS_MAX)
     return _scalars(shape)
 
 
@@ -61,10 +76,26 @@ def _scalars(shape: Shape) -> st.SearchStrategy[Any]:
             return st.sampled_from(shape.enum)
         if location in ("header", "headers"):
             return HEADER_TEXT
-        return PATH_TEXT if location == "uri" else TEXT
+        return PATH_TEXT if location == "uri" else _texts(shape)
     if shape.type_name == "timestamp" and (location == "header" or "timestampFormat" in shape.serialization):
         return TIMES
+    if shape.type_name in ("integer", "long") and {"min", "max"} & shape.metadata.keys():
+        bits = 31 if shape.type_name == "integer" else 63
+        least, most = shape.metadata.get("min", -(2**bits)), shape.metadata.get("max", 2**bits - 1)
+        return st.integers(int(least), int(most))
     return SCALARS[shape.type_name]
+
+
+def _texts(shape: Shape) -> st.SearchStrategy[str]:
+    """Within the lengths that the model allows."""
+    found = NAMED.get(shape.name, PATTERNS.get(shape.metadata.get("pattern", "")))
+    if found is not None:
+        return found
+    least, most = int(shape.metadata.get("min", 0)), int(shape.metadata.get("max", 12))
+    if least == 0 and most >= 12:
+        return TEXT
+    # Of characters that every way of counting counts alike.
+    return st.text(st.sampled_from("abcXYZ019 -_\u00e9\u2603"), min_size=least, max_size=max(least, min(most, 12)))
 
 
 def _structures(shape: Shape, depth: int) -> st.SearchStrategy[Any]:

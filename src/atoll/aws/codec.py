@@ -13,11 +13,11 @@ from atoll.aws.wire import WireReply, WireRequest
 
 
 class Codec:
-    def __init__(self, model: Model, protocol: str) -> None:
+    def __init__(self, model: Model, protocol: str, wire: WireProtocol | None = None) -> None:
         self.service = model.service
         self.protocol = protocol
         self._model = model
-        self._wire = _protocol_of(model, protocol)
+        self._wire = wire or _protocol_of(model, protocol)
         self._decoders: dict[str, Decode] = {}
         self._encoders: dict[str, Encode] = {}
         self._streams: dict[str, bool] = {}

@@ -6,15 +6,19 @@ from typing import Any
 
 import pytest
 
+from atoll.aws import model as models
 from atoll.aws.codec import Codec, codec_for, codec_of
 from atoll.aws.codecs import cbor_body
+from atoll.aws.codecs.json import Json
 from atoll.aws.codecs.scalars import Malformed
 from atoll.aws.errors import AwsError
 from atoll.aws.wire import Headers, WireReply, WireRequest
 
 MOMENT = datetime(2026, 11, 22, 14, 35, 36, tzinfo=UTC)
 SECONDS = 1_795_358_136
-dynamodb, ssm, ce = codec_for("dynamodb"), codec_for("ssm"), codec_for("ce")
+# DynamoDB's shapes, in the JSON of everybody else.
+dynamodb = Codec(models.load("dynamodb"), "json", Json(models.load("dynamodb")))
+ssm, ce = codec_for("ssm"), codec_for("ce")
 cbor, awslambda = codec_for("cloudwatch"), codec_for("lambda")
 CBOR_PATH = "/service/GraniteServiceVersion20100801/operation/"
 
