@@ -40,6 +40,17 @@ def read_arn(arn: str) -> Place | None:
     return None if match is None else Place(match[2], match[1], match[3], match[4] or "")
 
 
+def check_table_arn(arn: str) -> None:
+    """Raises ValidationException unless it is the ARN of a table itself."""
+    if not arn.startswith("arn:"):
+        raise invalid(f"ARNs must start with 'arn:': {arn}")
+    place = read_arn(arn)
+    if place is None:
+        raise validation(f"Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+    if place.inside:
+        raise invalid(f"Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {arn}")
+
+
 # A refusal is not kept: only names that are well formed take room.
 @lru_cache(maxsize=4096)
 def locate(account: str, region: str, given: str) -> Place:
@@ -47,7 +58,7 @@ def locate(account: str, region: str, given: str) -> Place:
     if given.startswith("arn:"):
         place = read_arn(given)
         if place is None or place.inside:
-            raise invalid("Invalid TableArn: Invalid ResourceArn provided as input " + given)
+            raise validation(f"Invalid TableArn: Invalid ResourceArn provided as input {given}")
         if place.region != region:
             raise invalid(f"Invalid TableArn: the ARN is of region {place.region}, this endpoint of {region}")
         return place
