@@ -41,7 +41,7 @@ async def put_rows(store: Store, operation: str, chance: random.Random) -> None:
 
 
 async def move(store: Store, operation: str, chance: random.Random) -> None:
-    """From one account to another, counted, and noted in a row of its own: all of it or nothing."""
+    """From one account to another, counted twice, noted in a row of its own, and logged: all of it or nothing."""
     source, target = chance.sample(range(ACCOUNTS), 2)
 
     async def fn(tx: Tx) -> None:
@@ -50,6 +50,8 @@ async def move(store: Store, operation: str, chance: random.Random) -> None:
         tx.put(b"account", b"%d" % target, b"%d" % (have[1] + 1))
         tx.put(b"moves", b"count", b"%d" % (int(await tx.get(b"moves", b"count") or 0) + 1))
         tx.put(b"moved", keys.pack(operation), b"")
+        tx.append(b"log", b"", operation.encode())
+        tx.add(b"sums", b"moves", 1, -10)
 
     await store.run(fn)
 

@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pytest
 from tests.fault.store_workload import ACCOUNTS, START, spread
 
 from atoll.blobs.files import FileBlobs
-from atoll.store import Store, keys
+from atoll.store import Store, keys, stamps, sums
 from atoll.store.sqlite import SqliteStore
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,13 +101,16 @@ def look(directory: Path, ask: Callable[[Store], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-async def all_keys(store: Store, p: bytes) -> set[str]:
-    found: set[str] = set()
+async def every_row(store: Store, p: bytes) -> AsyncIterator[tuple[bytes, bytes]]:
     lo = b""
     while rows := await store.scan(p, lo, None, 5000):
-        found |= {keys.unpack_text(k)[0].decode() for k, _ in rows}
+        for row in rows:
+            yield row
         lo = rows[-1][0] + b"\x00"
-    return found
+
+
+async def all_keys(store: Store, p: bytes) -> set[str]:
+    return {keys.unpack_text(k)[0].decode() async for k, _ in every_row(store, p)}
 
 
 async def check_rows(store: Store, tried: set[str], acknowledged: set[str]) -> None:
@@ -124,6 +127,10 @@ async def check_rows(store: Store, tried: set[str], acknowledged: set[str]) -> N
     balances = [int(await store.get(b"account", b"%d" % n) or START) for n in range(ACCOUNTS)]
     assert sum(balances) == ACCOUNTS * START, f"money was made or lost: {balances} (seed {SEED})"
     assert int(await store.get(b"moves", b"count") or 0) == len(moved), f"a count was lost (seed {SEED})"
+    assert sums.read(await store.get(b"sums", b"moves"), 2) == (len(moved), -10 * len(moved)), f"seed {SEED}"
+    log = [row async for row in every_row(store, b"log")]
+    assert sorted(v.decode() for _, v in log) == sorted(moved), f"a record was lost or doubled (seed {SEED})"
+    assert log[-1][0] == await store.get(stamps.SHELF, stamps.LAST), f"seed {SEED}"
 
 
 def test_killed_writers_lose_nothing_acknowledged_and_tear_nothing(tmp_path: Path) -> None:
