@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
@@ -22,9 +22,6 @@ from atoll.services.dynamodb.expressions.projections import Projection
 from atoll.services.dynamodb.mutations import Mutation
 from atoll.services.dynamodb.records import Item, Table
 from atoll.services.dynamodb.service import dynamodb
-
-if TYPE_CHECKING:
-    from atoll.aws.types import dynamodb as types
 
 GETS_MAX = 100
 WRITES_MAX = 25
@@ -49,7 +46,7 @@ class _Get:
 
 
 @dynamodb.read("BatchGetItem")
-async def batch_get_item(call: Call, request: "types.BatchGetItemInput") -> Reply:
+async def batch_get_item(call: Call, request: Request) -> Reply:
     asked = request["RequestItems"]
     _check_count("BatchGetItem", {given: part["Keys"] for given, part in asked.items()}, GETS_MAX)
     for part in asked.values():
@@ -103,7 +100,7 @@ def _left(asked: Mapping[str, Request], unprocessed: list[_Get]) -> dict[str, Re
 
 
 @dynamodb.write("BatchWriteItem")
-async def batch_write_item(call: Call, request: "types.BatchWriteItemInput") -> Reply:
+async def batch_write_item(call: Call, request: Request) -> Reply:
     asked = request["RequestItems"]
     _check_count("BatchWriteItem", asked, WRITES_MAX)
     sizes = {given: [_take_write(write) for write in writes] for given, writes in asked.items()}

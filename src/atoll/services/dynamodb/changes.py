@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from atoll.services.dynamodb import places, records, values
+from atoll.services.dynamodb import places, records, stored, values
 from atoll.services.dynamodb.records import Change, Index, Item, Table
 from atoll.services.dynamodb.stored import Stored
 from atoll.store import keys
@@ -60,7 +60,7 @@ def partition_of(table: Table, item: Item) -> bytes:
 def write(
     tx: Any, table: Table, place: bytes, before: Stored | None, after: Stored | None, *, by_ttl: bool = False
 ) -> Written:
-    written = Written(before and before.size_bytes, after and after.size_bytes)
+    written = Written(stored.size_of(before), stored.size_of(after))
     if _same(before, after):
         return written
     shelf = records.items_shelf(table)
@@ -76,8 +76,8 @@ def write(
     if table.ttl is not None:
         _write_expiry(tx, table, place, before, after)
     if table.logs:
-        stream = table.stream
-        change = Change(before and before.row, after and after.row, by_ttl, 0.0 if stream is None else stream.created)
+        created = 0.0 if table.stream is None else table.stream.created
+        change = Change(stored.row_of(before), stored.row_of(after), by_ttl, created)
         tx.append(records.log_shelf(table), bytes((places.shard_of(place),)), records.encode(change))
     return written
 
@@ -113,10 +113,14 @@ def _write_index(
         tx.delete(shelf, old.place)
     if new is not None:
         tx.put(shelf, new.place, new.row)
-    return IndexWritten(index, old and old.size_bytes, new and new.size_bytes, moved)
+    return IndexWritten(index, _size_of(old), _size_of(new), moved)
 
 
-def _count(tx: Any, table: Table, place: bytes, written: Written, stored: Stored | None) -> None:
+def _size_of(entry: _Entry | None) -> int | None:
+    return None if entry is None else entry.size_bytes
+
+
+def _count(tx: Any, table: Table, place: bytes, written: Written, either: Stored | None) -> None:
     shelf = records.counters_shelf(table)
     grown = _grown(written.before, written.after)
     if any(grown):
@@ -130,19 +134,19 @@ def _count(tx: Any, table: Table, place: bytes, written: Written, stored: Stored
         if not index.is_global:
             collection_bytes += grown[1]
     if collection_bytes and any(not index.is_global for index in table.indexes):
-        assert stored is not None, "a change of nothing into nothing"
-        tx.add(shelf, counter_of_collection(partition_of(table, stored.item)), collection_bytes)
+        assert either is not None, "a change of nothing into nothing"
+        tx.add(shelf, counter_of_collection(partition_of(table, either.item)), collection_bytes)
 
 
-def _entry(table: Table, index: Index, stored: Stored | None) -> _Entry | None:
-    if stored is None:
+def _entry(table: Table, index: Index, side: Stored | None) -> _Entry | None:
+    if side is None:
         return None
-    found = places.entry(table, index, stored.item)
+    found = places.entry(table, index, side.item)
     if found is None:
         return None
     place, projected = found
     if index.projection == "ALL":
-        return _Entry(place, stored.row, stored.size_bytes)
+        return _Entry(place, side.row, side.size_bytes)
     size_bytes = values.item_size(projected)
     return _Entry(place, records.encode_item(projected, size_bytes), size_bytes)
 
@@ -170,8 +174,8 @@ def expiry_key(table: Table, place: bytes, item: Item) -> bytes | None:
 
 
 def _write_expiry(tx: Any, table: Table, place: bytes, before: Stored | None, after: Stored | None) -> None:
-    old = before and expiry_key(table, place, before.item)
-    new = after and expiry_key(table, place, after.item)
+    old = None if before is None else expiry_key(table, place, before.item)
+    new = None if after is None else expiry_key(table, place, after.item)
     if old == new:
         return
     shelf = records.expiry_shelf(table)

@@ -1,6 +1,6 @@
 """Operations on single items."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -13,6 +13,7 @@ from atoll.services.dynamodb import (
     places,
     records,
     request_expressions,
+    stored,
     tables,
     throttling,
     values,
@@ -25,9 +26,6 @@ from atoll.services.dynamodb.mutations import Mutation, Outcome
 from atoll.services.dynamodb.service import dynamodb
 from atoll.services.dynamodb.stored import Stored
 
-if TYPE_CHECKING:
-    from atoll.aws.types import dynamodb as types
-
 _CONDITION = ("ConditionExpression",)
 _EXPECTED = ("Expected", "ConditionalOperator")
 _UPDATE = ("UpdateExpression", "ConditionExpression")
@@ -37,7 +35,7 @@ _ATTRIBUTES = ("AttributesToGet",)
 
 
 @dynamodb.read("GetItem")
-async def get_item(call: Call, request: "types.GetItemInput") -> Reply:
+async def get_item(call: Call, request: Request) -> Reply:
     key = request["Key"]
     values.take_item(key)
     projection = projection_of(request)
@@ -58,7 +56,7 @@ async def get_item(call: Call, request: "types.GetItemInput") -> Reply:
 
 
 @dynamodb.write("PutItem")
-async def put_item(call: Call, request: "types.PutItemInput") -> Reply:
+async def put_item(call: Call, request: Request) -> Reply:
     bindings = request_expressions.bind(request, _CONDITION, _EXPECTED)
     item = request["Item"]
     size_bytes = values.take_item(item)
@@ -72,7 +70,7 @@ async def put_item(call: Call, request: "types.PutItemInput") -> Reply:
 
 
 @dynamodb.write("UpdateItem")
-async def update_item(call: Call, request: "types.UpdateItemInput") -> Reply:
+async def update_item(call: Call, request: Request) -> Reply:
     bindings = request_expressions.bind(request, _UPDATE, _ATTRIBUTE_UPDATES)
     key = request["Key"]
     values.take_item(key)
@@ -88,7 +86,7 @@ async def update_item(call: Call, request: "types.UpdateItemInput") -> Reply:
 
 
 @dynamodb.write("DeleteItem")
-async def delete_item(call: Call, request: "types.DeleteItemInput") -> Reply:
+async def delete_item(call: Call, request: Request) -> Reply:
     bindings = request_expressions.bind(request, _CONDITION, _EXPECTED)
     key = request["Key"]
     values.take_item(key)
@@ -119,7 +117,7 @@ def answered(row: bytes, projection: Projection | None) -> Any:
 
 
 def conditional_check_failed(before: Stored | None, *, with_item: bool) -> AwsError:
-    fields = {"Item": orjson.Fragment(before.json)} if with_item and before is not None else {}
+    fields: dict[str, Any] = {"Item": orjson.Fragment(before.json)} if with_item and before is not None else {}
     return AwsError("ConditionalCheckFailedException", "The conditional request failed", **fields)
 
 
@@ -130,7 +128,7 @@ async def _carry_out(call: Call, request: Request, mutation: Mutation) -> Reply:
     meter = Meter(request.get("ReturnConsumedCapacity"))
     meter.name(table, request["TableName"])
     if not outcome.holds:
-        meter.write_failed(table, outcome.before and outcome.before.size_bytes)
+        meter.write_failed(table, stored.size_of(outcome.before))
         throttling.charge(call, meter)
         with_item = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
         raise conditional_check_failed(outcome.before, with_item=with_item)

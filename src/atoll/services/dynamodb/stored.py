@@ -24,6 +24,14 @@ class Stored:
         return records.item_json(self.row)
 
 
+def row_of(stored: Stored | None) -> bytes | None:
+    return None if stored is None else stored.row
+
+
+def size_of(stored: Stored | None) -> int | None:
+    return None if stored is None else stored.size_bytes
+
+
 def read(row: bytes) -> Stored:
     return Stored(row, records.item_size(row))
 

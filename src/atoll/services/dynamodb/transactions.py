@@ -7,7 +7,7 @@ conditions, and what updates meet TransactionCanceledException: a reason for eac
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -21,6 +21,7 @@ from atoll.services.dynamodb import (
     places,
     records,
     request_expressions,
+    stored,
     tables,
     throttling,
     tokens,
@@ -33,9 +34,6 @@ from atoll.services.dynamodb.expressions.updates import Update, compile_update
 from atoll.services.dynamodb.mutations import Mutation, Outcome
 from atoll.services.dynamodb.records import Item, Table
 from atoll.services.dynamodb.service import dynamodb
-
-if TYPE_CHECKING:
-    from atoll.aws.types import dynamodb as types
 
 TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
 
@@ -85,7 +83,7 @@ class _Asked:
 
 
 @dynamodb.write("TransactWriteItems")
-async def transact_write_items(call: Call, request: "types.TransactWriteItemsInput") -> Reply:
+async def transact_write_items(call: Call, request: Request) -> Reply:
     wanted = request["TransactItems"]
     asked = [_read_action(action) for action in wanted]
     if sum(one.payload_bytes for one in asked) > TRANSACTION_BYTES_MAX:
@@ -119,8 +117,8 @@ async def carry_out(call: Call, actions: Sequence[Action], meter: Meter) -> list
         errors.append(error)
     if any(errors):
         for action, outcome in zip(actions, outcomes, strict=True):
-            before = None if isinstance(outcome, AwsError) else outcome.before
-            meter.write_failed(action.mutation.table, before and before.size_bytes, transactional=True)
+            before = None if isinstance(outcome, AwsError) else stored.size_of(outcome.before)
+            meter.write_failed(action.mutation.table, before, transactional=True)
         throttling.charge(call, meter)
         raise cancelled(errors)
     return await _write_all(call, actions, outcomes, meter)
@@ -234,7 +232,7 @@ async def _meter_again(call: Call, meter: Meter, kept: bytes) -> None:
 
 
 @dynamodb.read("TransactGetItems")
-async def transact_get_items(call: Call, request: "types.TransactGetItemsInput") -> Reply:
+async def transact_get_items(call: Call, request: Request) -> Reply:
     gets = [action["Get"] for action in request["TransactItems"]]
     for get in gets:
         values.take_item(get["Key"])
