@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(verbs)
     _add_reading_verbs(verbs)
     _add_account(verbs)
+    _add_dynamodb(verbs)
     return parser
 
 
@@ -97,6 +98,54 @@ def _add_account(verbs: Verbs) -> None:
     add.add_argument("--secret-access-key", metavar="KEY", help="(default: random)")
     listing = actions.add_parser("list", help="print the accounts as JSON, without secrets")
     listing.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR")
+
+
+def _add_dynamodb(verbs: Verbs) -> None:
+    dynamodb = _verb(verbs, "dynamodb", "Put items into tables of DynamoDB, and get them out.", "dynamodb")
+    actions = dynamodb.add_subparsers(dest="action", metavar="ACTION", required=True)
+    scan = _table_action(actions, "scan", "print a table's items as JSON lines")
+    query = _table_action(actions, "query", "print the items of one partition key as JSON lines")
+    query.add_argument("--key", required=True, metavar="CONDITION", help='such as "p = :p AND begins_with(c, :c)"')
+    query.add_argument("--reverse", action="store_true", help="from the highest sort key down")
+    for reading in (scan, query):
+        for option, text in (("--index", "an index instead of the table"), ("--filter", "an expression")):
+            reading.add_argument(option, help=text)
+        reading.add_argument("--projection", help="the attributes wanted")
+        reading.add_argument("--names", metavar="JSON", help="what the expressions' #names are")
+        reading.add_argument("--values", metavar="JSON", help="what the expressions' :values are")
+        reading.add_argument("--limit", type=_count, metavar="N", help="at most so many items")
+        reading.add_argument("--consistent", action="store_true", help="a consistent read")
+    export = _table_action(actions, "export", "write all items of a table to a file")
+    bring = _table_action(actions, "import", "put the items of a file into a table")
+    for moving in (export, bring):
+        moving.add_argument("file", nargs="?", default="-", help="may end in .gz (default: -, the standard one)")
+    for reading, segments in ((scan, 1), (export, 4)):
+        reading.add_argument(
+            "--segments", type=_count, default=segments, metavar="N", help="so many reads at once (%(default)s)"
+        )
+    bring.add_argument("--format", choices=["json", "csv"], help="(default: by the file's name, or json)")
+    bring.add_argument("--types", metavar="NAME=TYPE,...", help="of columns of CSV that are not text: N, B, BOOL")
+    bring.add_argument("--skip", type=int, default=0, metavar="N", help="go on after line N, where an import stopped")
+    bring.add_argument("--threads", type=_count, default=4, metavar="N", help="so many writes at once (%(default)s)")
+
+
+def _table_action(actions: Verbs, name: str, summary: str) -> argparse.ArgumentParser:
+    action = actions.add_parser(name, help=summary, description=summary)
+    action.add_argument("table")
+    action.add_argument("--plain", action="store_true", help='plain JSON, {"a": 1}, instead of {"a": {"N": "1"}}')
+    action.add_argument(
+        "--endpoint", metavar="URL", help="any cloud's, with the keys AWS clients find (default: this one)"
+    )
+    action.add_argument("--region", help="(default: the cloud's)")
+    action.add_argument("--data", type=Path, default=argparse.SUPPRESS, metavar="DIR")
+    return action
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("1 or more")
+    return number
 
 
 if __name__ == "__main__":
