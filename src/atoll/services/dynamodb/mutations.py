@@ -25,7 +25,8 @@ class Mutation:
     size_bytes: int = 0  # of that item
     update: Update | None = None
     condition: Condition | None = None
-    must_exist: bool = False  # PartiQL's UPDATE and DELETE of what is not there fail like a condition
+    must_exist: bool = False  # PartiQL's UPDATE of what is not there fails like a condition
+    is_new: bool = False  # PartiQL's INSERT of what is there already fails
 
 
 @dataclass(slots=True)
@@ -85,6 +86,8 @@ def judge(mutation: Mutation, row: bytes | None) -> Outcome:
     before = None if row is None else stored.read(row)
     if mutation.must_exist and before is None:
         return Outcome(None, None, holds=False)
+    if mutation.is_new and before is not None:
+        raise AwsError("DuplicateItemException", "Duplicate primary key exists in table")
     condition = mutation.condition
     if condition is not None and not condition.matches({} if before is None else before.item):
         return Outcome(before, before, holds=False)
