@@ -5,13 +5,14 @@ Whatever `take_value` has taken has exactly one member, canonical numbers and ba
 
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import numbers
 from atoll.services.dynamodb.records import Item, Value
 
 LEVELS_MAX = 32
+NAME_BYTES_MAX = 65_535
 _LIST_OR_MAP_BYTES = 3
 _ELEMENT_BYTES = 1
 
@@ -25,6 +26,24 @@ _TOO_DEEP = (
 )
 
 
+def check_names(names: Collection[str]) -> None:
+    """Of attributes, or of a map's members."""
+    if "" in names:
+        raise AwsError("ValidationException", f"{_INVALID}Empty attribute name")
+    for name in names:
+        if len(name) > NAME_BYTES_MAX // 4 and len(name.encode()) > NAME_BYTES_MAX:
+            raise AwsError(
+                "ValidationException",
+                f"{_INVALID}Attribute name is too large, must be less than {NAME_BYTES_MAX + 1} bytes",
+            )
+
+
+def levels(value: Value) -> int:
+    """How deep a value is: 1 for one that holds no others."""
+    inner = value.get("L") or value.get("M", {}).values()
+    return 1 + max(map(levels, inner), default=0)
+
+
 def kind(value: Value) -> str:
     """S, N, B, BOOL, NULL, SS, NS, BS, L or M."""
     for name in value:
@@ -34,6 +53,7 @@ def kind(value: Value) -> str:
 
 def take_item(item: Item) -> int:
     """Checks and normalises a raw item in place. Answers its size in bytes."""
+    check_names(item)
     size_bytes = 0
     for name, value in item.items():
         size_bytes += len(name) if name.isascii() else len(name.encode())
@@ -153,6 +173,7 @@ def _take_list(value: Value, level: int) -> int:
 
 def _take_map(value: Value, level: int) -> int:
     members: Item = value["M"]
+    check_names(members)
     return _LIST_OR_MAP_BYTES + sum(
         text_size(name) + _take(member, level + 1) + _ELEMENT_BYTES for name, member in members.items()
     )

@@ -1,0 +1,112 @@
+"""What a request gives its expressions: ExpressionAttributeNames and ExpressionAttributeValues, and which of them were used."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from atoll.aws.errors import AwsError
+from atoll.services.dynamodb import values as attribute_values
+from atoll.services.dynamodb.records import Value
+
+PLACEHOLDER_BYTES_MAX = 255
+# What may be kept for texts that come again. Longer sets of names are the stuff of tests, or of attacks.
+_KEPT_BYTES_MAX = 4096
+
+_NAMES, _VALUES = "ExpressionAttributeNames", "ExpressionAttributeValues"
+_ALIAS = re.compile(r"#[A-Za-z0-9_]+", re.ASCII)
+_PLACEHOLDER = re.compile(r":[A-Za-z0-9_]+", re.ASCII)
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class Bindings:
+    """Names and values, checked, for all the expressions of one request."""
+
+    def __init__(self, names: Mapping[str, str] | None, values: Mapping[str, Value] | None) -> None:
+        self.names = dict(names or {})
+        self.values = dict(values or {})
+        if names is not None:
+            _check_names(names)
+        if values is not None:
+            _check_values(values)
+        self._used: set[str] = set()
+
+    @cached_property
+    def names_key(self) -> Pairs:
+        return tuple(self.names.items())
+
+    @cached_property
+    def kinds_key(self) -> Pairs:
+        """The values' types: an expression that fits values of these types fits all of them."""
+        return tuple((name, attribute_values.kind(value)) for name, value in self.values.items())
+
+    @cached_property
+    def may_be_kept(self) -> bool:
+        return sum(len(alias) + len(name) for alias, name in self.names.items()) <= _KEPT_BYTES_MAX
+
+    def use(self, used: frozenset[str]) -> None:
+        self._used |= used
+
+    def check_all_used(self) -> None:
+        """To be called after the last expression of a request."""
+        for what, given in ((_NAMES, self.names), (_VALUES, self.values)):
+            unused = [key for key in given if key not in self._used]
+            if unused:
+                raise AwsError(
+                    "ValidationException",
+                    f"Value provided in {what} unused in expressions: keys: {{{', '.join(unused)}}}",
+                )
+
+
+def of_request(request: Mapping[str, object], members: Sequence[str], with_values: Sequence[str]) -> Bindings:
+    """The bindings of a request whose expressions are `members`, of which those in `with_values` may use values."""
+    names, values = request.get(_NAMES), request.get(_VALUES)
+    if names is not None and not any(request.get(member) is not None for member in members):
+        raise AwsError("ValidationException", f"{_NAMES} can only be specified when using expressions")
+    if values is not None and not any(request.get(member) is not None for member in with_values):
+        verb = "is" if len(with_values) == 1 else "are"
+        raise AwsError(
+            "ValidationException",
+            f"{_VALUES} can only be specified when using expressions: {' and '.join(with_values)} {verb} null",
+        )
+    return Bindings(names, values)  # type: ignore[arg-type]
+
+
+def _check_names(names: Mapping[str, str]) -> None:
+    if not names:
+        raise AwsError("ValidationException", f"{_NAMES} must not be empty")
+    for alias, name in names.items():
+        if not _ALIAS.fullmatch(alias):
+            raise AwsError("ValidationException", f'{_NAMES} contains invalid key: Syntax error; key: "{alias}"')
+        _check_length(_NAMES, alias)
+        try:
+            attribute_values.check_names((name,))
+        except AwsError as error:
+            raise AwsError(
+                "ValidationException", f"{_NAMES} contains invalid value: {error.message} for key {alias}"
+            ) from None
+
+
+def _check_values(values: Mapping[str, Value]) -> None:
+    if not values:
+        raise AwsError("ValidationException", f"{_VALUES} must not be empty")
+    for placeholder, value in values.items():
+        if not _PLACEHOLDER.fullmatch(placeholder):
+            raise AwsError("ValidationException", f'{_VALUES} contains invalid key: Syntax error; key: "{placeholder}"')
+        _check_length(_VALUES, placeholder)
+        try:
+            attribute_values.take_value(value)
+        except AwsError as error:
+            if error.code != "ValidationException":
+                raise
+            raise AwsError(
+                "ValidationException", f"{_VALUES} contains invalid value: {error.message} for key {placeholder}"
+            ) from None
+
+
+def _check_length(what: str, key: str) -> None:
+    if len(key) > PLACEHOLDER_BYTES_MAX:
+        raise AwsError(
+            "ValidationException",
+            f'{what} contains invalid key: The expression attribute map contains a key that is too long; key: "{key}"',
+        )
