@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from atoll.aws import model as models
 from atoll.aws.codecs.protocol import Decode, Encode, WireProtocol
 from atoll.aws.errors import AwsError
 from atoll.aws.model import Model
-from atoll.aws.wire import WireReply, WireRequest
+from atoll.aws.wire import Headers, WireReply, WireRequest
 
 
 class Codec:
@@ -86,7 +86,14 @@ def codec_for(service: str, protocol: str | None = None) -> Codec:
     return Codec(model, chosen)
 
 
-def codec_of(service: str, wire: WireRequest) -> Codec:
+class Marked(Protocol):
+    """What tells a service's protocols apart."""
+
+    @property
+    def headers(self) -> Headers: ...
+
+
+def codec_of(service: str, wire: Marked) -> Codec:
     """The codec for a request to a service that speaks several protocols: they are told apart by their marks."""
     spoken = models.load(service).protocols
     if len(spoken) > 1:

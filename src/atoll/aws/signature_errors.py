@@ -174,6 +174,7 @@ class ServiceWording:
     mismatch_code: str
     unknown_key_code: str
     status: int
+    missing_text: str = "Missing Authentication Token"
 
     def malformed(self, reason: str, *, presigned: bool) -> AwsError:
         return AwsError(f"IncompleteSignature{self.suffix}", reason, 400)
@@ -207,21 +208,9 @@ class ServiceWording:
     def two_at_once(self, authorization: str) -> AwsError:
         return self.malformed(f"{_ONLY_ONE_MECHANISM}.", presigned=False)
 
-    def wrong_region(self, region: str, expected: str, *, presigned: bool) -> AwsError:
-        return self._mismatch(f"Credential should be scoped to a valid region, not '{region}'. ")
-
-    def wrong_service(self, service: str, expected: str, *, presigned: bool) -> AwsError:
-        return self._mismatch(f"Credential should be scoped to correct service: '{expected}'. ")
-
     def wrong_terminal(self, terminal: str, *, presigned: bool) -> AwsError:
         return self._mismatch(
             f"Credential should be scoped with a valid terminator: 'aws4_request', not '{terminal}'. "
-        )
-
-    def wrong_date(self, date: str, timestamp: str, *, presigned: bool) -> AwsError:
-        return self._mismatch(
-            f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{date}' != "
-            f"'{timestamp[:8]}', from '{timestamp}'."
         )
 
     def skewed(self, claim: Claim, signed_at: float, now: float) -> AwsError:
@@ -261,21 +250,41 @@ class ServiceWording:
         )
 
     def missing(self) -> AwsError:
-        text = "Missing Authentication Token" if self.suffix else "Request is missing Authentication Token"
-        return AwsError(f"MissingAuthenticationToken{self.suffix}", text, self.status)
+        return AwsError(f"MissingAuthenticationToken{self.suffix}", self.missing_text, self.status)
+
+    def misplaced(self, scope: tuple[str, str, str], expected: tuple[str, str], timestamp: str) -> AwsError:
+        """Of a date, a region and a service that are not all as they should be: what is wrong is told together."""
+        date, region, service = scope
+        wrong = []
+        if region != expected[0]:
+            wrong.append(f"Credential should be scoped to a valid region, not '{region}'. ")
+        if service != expected[1]:
+            wrong.append(f"Credential should be scoped to correct service: '{expected[1]}'. ")
+        if not timestamp.startswith(date) or len(date) != len("yyyymmdd"):
+            wrong.append(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                f"'{date}' != '{timestamp[:8]}', from '{timestamp}'."
+            )
+        return self._mismatch("".join(wrong))
 
 
 Wording = S3Wording | ServiceWording
 
 S3 = S3Wording()
-QUERY = ServiceWording("", "SignatureDoesNotMatch", "InvalidClientTokenId", 403)
+_REQUEST_IS_MISSING = "Request is missing Authentication Token"
+QUERY = ServiceWording("", "SignatureDoesNotMatch", "InvalidClientTokenId", 403, _REQUEST_IS_MISSING)
 JSON = ServiceWording("Exception", "InvalidSignatureException", "UnrecognizedClientException", 400)
+DYNAMODB = ServiceWording(
+    "Exception", "InvalidSignatureException", "UnrecognizedClientException", 400, _REQUEST_IS_MISSING
+)
 REST_JSON = ServiceWording("Exception", "InvalidSignatureException", "UnrecognizedClientException", 403)
 
 
 def wording_of(wire: WireRequest, service: str) -> Wording:
     if service == "s3":
         return S3
+    if service in ("dynamodb", "dynamodbstreams"):
+        return DYNAMODB
     if "x-amz-target" in wire.headers or "smithy-protocol" in wire.headers:
         return JSON
     form = (wire.headers.get("content-type") or "").startswith("application/x-www-form-urlencoded")

@@ -9,6 +9,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-s
 """
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from atoll.aws.signature_errors import (
     SKEW_SECONDS_MAX,
     Claim,
     Computed,
+    S3Wording,
     Wording,
     wording_of,
 )
@@ -146,7 +148,9 @@ def _split_signature(authorization: str) -> tuple[str, str]:
 @lru_cache(maxsize=_HEADS_MAX)
 def _read_head(head: str, signature_given: bool, wording: Wording) -> Scope:  # noqa: FBT001 (a cache key)
     components: dict[str, str] = {}
-    for component in head[len(ALGORITHM) :].split(","):
+    # Other services than S3 take spaces for commas.
+    separators = "," if isinstance(wording, S3Wording) else r"[,\s]+"
+    for component in re.split(separators, head[len(ALGORITHM) :]):
         name, equals, value = component.strip().partition("=")
         if not name:
             continue
@@ -173,7 +177,8 @@ def _new_scope(credential: str, signed_headers: str, wording: Wording, *, presig
         )
     if terminal != TERMINAL:
         raise wording.wrong_terminal(terminal, presigned=presigned)
-    if not (len(date) == 8 and date.isascii() and date.isdigit()):
+    # Other services than S3 look at the date of the request before they look at this one.
+    if isinstance(wording, S3Wording) and not (len(date) == 8 and date.isascii() and date.isdigit()):
         reason = f'incorrect date format "{date}". This date in the credential must be in the format "yyyyMMdd".'
         raise wording.malformed(reason, presigned=presigned)
     names = tuple(signed_headers.lower().split(";"))
@@ -292,19 +297,34 @@ def check_scope(signature: Signature, wire: WireRequest, now: float, *, region: 
     """
     scope, presigned = signature.scope, signature.presigned
     age = now - signature.signed_at
-    in_scope = scope.region == region and scope.service in services and signature.timestamp.startswith(scope.date)
+    in_scope = scope.region == region and scope.service in services and signature.timestamp[:8] == scope.date
     if in_scope and not presigned and -SKEW_SECONDS_MAX <= age <= SKEW_SECONDS_MAX:
         return
     wording = wording_of(wire, services[0])
-    if scope.service not in services:
-        raise wording.wrong_service(scope.service, services[0], presigned=presigned)
+    if isinstance(wording, S3Wording):
+        _check_s3_scope(signature, wording, region)
+        _check_age(signature, wording, now)
+        return
+    _check_age(signature, wording, now)
+    if not in_scope:
+        raise wording.misplaced((scope.date, scope.region, scope.service), (region, services[0]), signature.timestamp)
+
+
+def _check_s3_scope(signature: Signature, wording: S3Wording, region: str) -> None:
+    scope, presigned = signature.scope, signature.presigned
+    if scope.service != "s3":
+        raise wording.wrong_service(scope.service, "s3", presigned=presigned)
     if scope.region != region:
         raise wording.wrong_region(scope.region, region, presigned=presigned)
-    if not in_scope:
+    if signature.timestamp[:8] != scope.date:
         raise wording.wrong_date(scope.date, signature.timestamp, presigned=presigned)
-    if not presigned or age < -SKEW_SECONDS_MAX:
+
+
+def _check_age(signature: Signature, wording: Wording, now: float) -> None:
+    age = now - signature.signed_at
+    if age < -SKEW_SECONDS_MAX or (age > SKEW_SECONDS_MAX and not signature.presigned):
         raise wording.skewed(signature.claim, signature.signed_at, now)
-    if age > signature.lifetime_seconds:
+    if signature.presigned and age > signature.lifetime_seconds:
         expires_at = signature.signed_at + signature.lifetime_seconds
         raise wording.expired(signature.claim, expires_at, now, signature.lifetime_seconds)
 

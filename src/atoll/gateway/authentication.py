@@ -67,15 +67,14 @@ class RequestHead(Protocol):
 
 
 def service_of(request: RequestHead) -> str:
-    """Which service, by botocore's name, a request is for: what it is signed for, else what it targets, else S3."""
+    """Which service, by botocore's name, a request is for: what it targets, else what it is signed for, else S3."""
     target = request.headers.get("x-amz-target")
-    by_target = _BY_TARGET.get(target.partition(".")[0]) if target else None
+    if target is not None:
+        by_target = _BY_TARGET.get(target.partition(".")[0])
+        if by_target is not None:
+            return by_target
     signed_for = _signed_for(request)
-    if signed_for is None:
-        return by_target or "s3"
-    if signed_for == "dynamodb" and by_target == "dynamodbstreams":
-        return "dynamodbstreams"  # Two services under one signing name.
-    return _BY_SIGNING_NAME.get(signed_for, signed_for)
+    return "s3" if signed_for is None else _BY_SIGNING_NAME.get(signed_for, signed_for)
 
 
 def _signed_for(request: RequestHead) -> str | None:

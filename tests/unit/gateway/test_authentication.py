@@ -98,13 +98,13 @@ def test_a_temporary_key_needs_its_own_token_in_time() -> None:
     assert _refusal(_signed(Credentials("ASIATEMP", "secret", "other"))) == ("InvalidToken", 400)
     assert _refusal(_signed(Credentials("ASIATEMP", "secret"))) == ("InvalidAccessKeyId", 403)
     assert _refusal(_signed(Credentials("AKIAANA", "secret", "token"))) == ("InvalidToken", 400)
-    for headers, codes in (
-        (FORM, [("ExpiredToken", 403), ("InvalidClientTokenId", 403)]),
-        (TARGET, [("ExpiredTokenException", 400), ("UnrecognizedClientException", 400)]),
+    for service, headers, codes in (
+        ("iam", FORM, [("ExpiredToken", 403), ("InvalidClientTokenId", 403)]),
+        ("dynamodb", TARGET, [("ExpiredTokenException", 400), ("UnrecognizedClientException", 400)]),
     ):
-        late = _signed(Credentials("ASIATEMP", "secret", "token"), "dynamodb", headers=headers)
-        other = _signed(Credentials("ASIATEMP", "secret", "\u00e9"), "dynamodb", headers=headers)
-        assert [_refusal(late, "dynamodb", now=NOW + 60), _refusal(other, "dynamodb")] == codes
+        late = _signed(Credentials("ASIATEMP", "secret", "token"), service, headers=headers)
+        other = _signed(Credentials("ASIATEMP", "secret", "\u00e9"), service, headers=headers)
+        assert [_refusal(late, service, now=NOW + 60), _refusal(other, service)] == codes
 
 
 def test_nobody_may_ask_s3_and_s3_alone() -> None:

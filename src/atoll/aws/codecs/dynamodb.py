@@ -50,6 +50,12 @@ _ORIGINS: Final = {
     "ValidationException": "com.amazon.coral.validate",
     "ThrottlingException": "com.amazon.coral.availability",
 }
+# What the rest of us calls by other names: code and status.
+_OTHER_NAMES: Final = {
+    "AccessDenied": ("AccessDeniedException", 400),
+    "EntityTooLarge": ("RequestEntityTooLargeException", 413),
+    "InternalFailure": ("InternalServerError", 500),
+}
 # The framework's errors whose message is written with a capital.
 _CAPITAL_MESSAGE: Final = frozenset({"SerializationException", "AccessDeniedException"})
 
@@ -108,6 +114,9 @@ class DynamoDb:
         return encode
 
     def encode_error(self, error: AwsError, request_id: str) -> WireReply:
+        if error.code in _OTHER_NAMES:
+            code, status = _OTHER_NAMES[error.code]
+            error = AwsError(code, error.message, status, error.headers)
         facts = facts_of(self.model, error)
         package = _ORIGINS.get(facts.code) or (_PACKAGE if facts.shape else _FRAMEWORK)
         document: dict[str, Any] = {"__type": f"{package}#{facts.code}"}
