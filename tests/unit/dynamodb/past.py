@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support import ACCOUNT, TestCloud
 
-from atoll.services.dynamodb import backups, changes, jobs, places, records, recovery, restores, stored
+from atoll.services.dynamodb import backfill, backups, changes, jobs, places, records, recovery, restores, stored
 from atoll.services.dynamodb.moments import Pace
 from atoll.services.dynamodb.records import Table
 from atoll.services.dynamodb.service import dynamodb
@@ -83,6 +83,7 @@ class Past:
         await backups.copy_all(self.cloud.cloud)
         await backups.forget_all(self.cloud.cloud)
         await restores.restore_all(self.cloud.cloud)
+        await backfill.sweep(self.cloud.store)
 
     def run(self, what: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run(what)

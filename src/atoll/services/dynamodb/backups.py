@@ -236,8 +236,6 @@ async def _copy(cloud: Cloud, job: Job[Copying]) -> bool:
             archives.put(tx, of, number, chunk)
 
         await jobs.step(cloud.store, job, after, put)
-    while await moments.clear(cloud.store, job):
-        pass
     await jobs.step(cloud.store, job, None, partial(_complete, job.record))
     return True
 

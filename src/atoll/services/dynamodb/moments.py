@@ -31,7 +31,7 @@ _ROWS_FIRST = 50
 _ROWS_LEAST = 8
 _ROWS_MAX = 500  # Of the biggest items, 200 MB: what comes after many small ones may be big.
 _BYTES_WANTED = 2 * 1024 * 1024
-_SWEEP_ROWS = 1000
+_MARKS_MAX = 100
 
 
 class Moment(msgspec.Struct, array_like=True):
@@ -89,7 +89,7 @@ async def find_mark(reader: Reader, account: str, region: str, name: str) -> byt
 async def erase_marks(tx: Tx, account: str, region: str, name: str) -> None:
     prefix = keys.pack(name)
     shelf = marks_shelf(account, region)
-    for k, _ in await tx.scan(shelf, prefix, keys.after(prefix), _SWEEP_ROWS):
+    for k, _ in await tx.scan(shelf, prefix, keys.after(prefix), _MARKS_MAX):
         tx.delete(shelf, k)
 
 
@@ -113,7 +113,8 @@ async def release(tx: Tx, moment: Moment) -> None:
             tx.put(shelf, k, records.encode(table))
         else:
             tx.delete(shelf, k)
-            _sweep(tx, table)
+            # Its log may also be a dropped stream's: that is trimmed by itself.
+            tables.sweep(tx, table, [records.items_shelf(table)])
 
 
 def outlive(tx: Any, table: Table) -> frozenset[bytes]:
@@ -128,52 +129,47 @@ def _kept_key(table: Table) -> tuple[bytes, bytes]:
     return records.kept_shelf(table.account, table.region), keys.pack(table.uid)
 
 
-def _sweep(tx: Tx, table: Table) -> None:
-    """Its items; the log, which may also be a dropped stream's, is trimmed by itself."""
-    job = jobs.key(tables.SWEEP_JOB, table.account, table.region, table.uid)
-    jobs.start(tx, job, tables.Sweep([records.items_shelf(table)]))
-
-
 async def read(store: Store, job: Job[Any], pace: Pace) -> Page | None:
     """The next page of `job.record.moment`. None: this time went into gathering, and the job has been moved on."""
+    await locate(store, job)
+    found = await peek(store, job.record.moment, pace)
+    if found is None:
+        await catch_up(store, job, pace)
+    return found
+
+
+async def locate(store: Store, job: Job[Any]) -> None:
+    """Looks up the stamp of a moment that was marked by the transaction that asked for it."""
     moment: Moment = job.record.moment
-    if not moment.stamp:
-        table = moment.table
-        stamp = await find_mark(store, table.account, table.region, moment.id)
-        assert stamp is not None, f"no mark of {moment.id}"
-        moment = msgspec.structs.replace(moment, stamp=stamp)
-        await jobs.step(store, job, msgspec.structs.replace(job.record, moment=moment))
+    if moment.stamp:
+        return
+    table = moment.table
+    stamp = await find_mark(store, table.account, table.region, moment.id)
+    assert stamp is not None, f"no mark of {moment.id}"
+    moment = msgspec.structs.replace(moment, stamp=stamp)
+    await jobs.step(store, job, msgspec.structs.replace(job.record, moment=moment))
+
+
+async def peek(store: Store, moment: Moment, pace: Pace) -> Page | None:
+    """The next items of the moment, in the order of their places. None: `catch_up` first."""
     async with store.snapshot() as view:
-        found = await page(view, moment, pace)
-    if found is not None:
-        return found
+        return await page(view, moment, pace)
+
+
+async def catch_up(store: Store, job: Job[Any], pace: Pace) -> None:
+    moment: Moment = job.record.moment
     after, firsts = await gather(store, moment, pace)
 
     async def put(tx: Tx) -> None:
         await put_gathered(tx, moment, firsts)
 
     await jobs.step(store, job, msgspec.structs.replace(job.record, moment=after), put)
-    return None
-
-
-async def clear(store: Store, job: Job[Any]) -> bool:
-    """Deletes a piece of what has been gathered; answers whether there was any."""
-    moment: Moment = job.record.moment
-    shelf = undo_shelf(moment)
-    rows = await store.scan(shelf, b"", None, _SWEEP_ROWS)
-
-    async def delete(tx: Tx) -> None:
-        for k, _ in rows:
-            tx.delete(shelf, k)
-
-    if rows:
-        await jobs.step(store, job, job.record, delete)
-    return bool(rows)
 
 
 async def finish(tx: Tx, moment: Moment) -> None:
     """In the transaction that ends the job: nobody keeps anything for this moment any more."""
     table = moment.table
+    tables.sweep(tx, table, [undo_shelf(moment)])
     await erase_marks(tx, table.account, table.region, moment.id)
     await release(tx, moment)
 

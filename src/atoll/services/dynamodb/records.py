@@ -14,8 +14,8 @@
     {account}/{region}/dynamodb/kept         pack(uid)                            Table      (see `moments`)
     {account}/{region}/dynamodb/backups      pack(table name, id)                 Backup     (see `backups`)
     {account}/{region}/dynamodb/b/{id}       number                               Chunk      (see `archives`)
-    {account}/{region}/dynamodb/exports      pack(table name, id)                 Export     (see `exports`)
-    {account}/{region}/dynamodb/imports      pack(table name, id)                 Import     (see `imports`)
+    {account}/{region}/dynamodb/exports      pack(id)                             Export     (see `exports`)
+    {account}/{region}/dynamodb/imports      pack(id)                             Import     (see `imports`)
     {account}/{region}/dynamodb/bulk         pack(id)                             Bulk       (see `bulk`)
     global/dynamodb/jobs                     pack(kind, account, region, id)      msgpack    (work a reconciler has to finish)
     global/dynamodb/expiring                 pack(account, region, name)          b""        (tables with TTL on)
@@ -121,6 +121,7 @@ class Table(msgspec.Struct, omit_defaults=True):
     tags: dict[str, str] = {}
     policy: str = ""  # the resource policy's document
     policy_revision: str = ""
+    policy_known: dict[str, str] = {}  # the unique ids of the users and roles that its policies name, by ARN
     stream_policies: dict[str, tuple[str, str]] = {}  # by stream label: document, revision
     sse: dict[str, Any] = {}
     insights: dict[str, dict[str, Any]] = {}  # contributor insights by index name ("" is the table)

@@ -235,8 +235,6 @@ async def _from_moment(cloud: Cloud, job: Job[FromMoment]) -> bool:
             after = msgspec.structs.replace(at, moment=moment)
             await jobs.step(cloud.store, job, after, partial(fill, target, batch))
         await jobs.step(cloud.store, job, msgspec.structs.replace(at, moment=found.after))
-    while await moments.clear(cloud.store, job):
-        pass
     await jobs.step(cloud.store, job, None, partial(_complete_from_moment, job.record))
     return True
 
