@@ -7,7 +7,7 @@ from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
 
-_MODULES: tuple[str, ...] = ("backfill", "backups", "log_trim", "restores", "tokens", "ttl")
+_MODULES: tuple[str, ...] = ("backfill", "backups", "contributors", "log_trim", "restores", "tokens", "ttl")
 """Each has `reconcilers(cloud, clock)`."""
 
 
