@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from atoll.aws.errors import AwsError
 from atoll.operation import Call
 
 _PRINCIPAL_TYPES = {
@@ -114,3 +115,37 @@ _KEYS: dict[str, Callable[[Call], Any]] = {
     "aws:multifactorauthpresent": lambda call: False if call.identity.session else None,
     "aws:tokenissuetime": _issued,
 }
+
+
+async def principal_behind(call: Call, policy: str) -> Principal:
+    """The user or role behind the caller, as far as a resource's policy asks. Only IAM knows tags, and the path in a role's name."""
+    identity = call.identity
+    if identity.kind == "assumed-role":
+        kind, name = "Role", identity.arn.split("/")[1]
+    elif identity.kind == "user" and "principaltag" in policy.lower():
+        kind, name = "User", identity.arn.rsplit("/", 1)[1]
+    else:
+        return Principal(identity.arn)
+    try:
+        reply = await call.api("iam", f"Get{kind}", {f"{kind}Name": name}, as_service=True, account=identity.account)
+    except AwsError as error:
+        if error.code != "NoSuchEntity":
+            raise
+        return Principal(identity.arn)
+    entity = reply[kind]
+    if entity[f"{kind}Id"] != identity.user_id.partition(":")[0]:  # Another of its name.
+        return Principal(identity.arn)
+    return Principal(entity["Arn"], {tag["Key"]: tag["Value"] for tag in entity.get("Tags", [])})
+
+
+async def unique_id(call: Call, arn: str) -> str | None:
+    """Of the user or role a policy names by its ARN; None where there is none."""
+    account, _, path = arn.removeprefix("arn:aws:iam::").partition(":")
+    kind = "User" if path.startswith("user/") else "Role"
+    asked = {f"{kind}Name": path.rpartition("/")[2]}
+    try:
+        reply = await call.api("iam", f"Get{kind}", asked, as_service=True, account=account)
+    except AwsError:
+        return None
+    entity: Mapping[str, str] = reply[kind]
+    return entity[f"{kind}Id"] if entity["Arn"] == arn else None

@@ -261,6 +261,7 @@ class Service:
         self.name = name  # botocore's name of the service
         self.permits: Permits = permits or self._one_action
         self.weigh: Weigh | None = None  # Of services whose resources have policies.
+        self.denial = ("AccessDenied", 403)  # The code and status of what it does not allow.
         self.cross_origin: CrossOriginRules | None = None  # S3's: the gateway answers browsers by them.
         self.operations: dict[str, Operation] = {}
 

@@ -13,7 +13,7 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.operation import Call
-from atoll.services.dynamodb import definitions, jobs, provisioning, settings
+from atoll.services.dynamodb import access, definitions, jobs, policy_rules, provisioning, settings
 from atoll.services.dynamodb.describe import CREATING, DELETING, describe
 from atoll.services.dynamodb.names import Place, check_name, invalid, locate, validation
 from atoll.services.dynamodb.records import (
@@ -52,11 +52,23 @@ before_delete: list[BeforeDelete] = []
 """Run in DeleteTable's transaction. Each answers the shelves of the table that it keeps, and will see to itself."""
 
 
-@dynamodb.write("CreateTable")
-async def create_table(call: Call, request: "types.CreateTableInput") -> "types.CreateTableOutput":
-    table = new_table(call, request)
-    await put_new(call, table)
-    return {"TableDescription": await describe(call, table, CREATING)}
+@dynamodb.stream("CreateTable")
+async def create_table(call: Call, request: "types.CreateTableInput") -> dict[str, Any]:
+    """A stream only because whom its policy names is for IAM to say, before the transaction."""
+    policy, known = request.get("ResourcePolicy"), {}
+    if policy:
+        policy_rules.check(policy)
+        known = await policy_rules.identified(call, policy)
+
+    async def attempt(call: Call) -> "types.TableDescription":
+        table = new_table(call, request)
+        if policy:
+            table.policy, table.policy_revision = policy, policy_rules.next_revision(call.now, "")
+            table.policy_known = known
+        await put_new(call, table)
+        return await describe(call, table, CREATING)
+
+    return {"TableDescription": await call.write(attempt)}
 
 
 @dynamodb.read("DescribeTable")
@@ -171,7 +183,13 @@ def check_made(table: Table) -> None:
 async def get(call: Call, name: str) -> Table | None:
     place = locate(call.account, call.region, name)
     row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
-    return None if row is None else decode_table(row)
+    if row is None:
+        access.refuse_unknown(call, place)
+        return None
+    table = decode_table(row)
+    if table.policy or place.account != call.account:
+        access.hold(call, table)
+    return table
 
 
 def index_of(table: Table, name: str) -> Index:

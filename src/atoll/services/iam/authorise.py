@@ -181,8 +181,7 @@ def _a(name: str) -> str:
 
 def refusal(call: Call, action: str, resource: str, reason: str) -> AwsError:
     shown = f'"{resource}"' if call.service.name == "s3" else resource
+    code, status = call.service.denial
     return AwsError(
-        "AccessDenied",
-        f"User: {call.identity.arn} is not authorized to perform: {action} on resource: {shown} {reason}",
-        403,
+        code, f"User: {call.identity.arn} is not authorized to perform: {action} on resource: {shown} {reason}", status
     )

@@ -18,7 +18,7 @@ from typing import Any
 from atoll.aws.errors import AwsError
 from atoll.aws.policy import Use, Verdict, compile_policy
 from atoll.aws.policy_principals import Caller
-from atoll.facts import Facts, Principal
+from atoll.facts import Facts, Principal, principal_behind
 from atoll.operation import Call, Permission
 from atoll.services.s3 import bucket_policy, grants, names, versions
 from atoll.services.s3.records import (
@@ -278,34 +278,13 @@ async def _judge(call: Call, scene: Scene) -> Judge:
     canonical = names.canonical_id(identity.account)
     if scene.document is None or identity.kind == "anonymous":
         return Judge(call, scene, Principal(identity.arn), Caller(identity.account, frozenset({identity.arn} - {""})))
-    principal = await _principal(call, scene.document.text)
+    principal = await principal_behind(call, scene.document.text)
     unique_id = identity.user_id.partition(":")[0]
     known = scene.document.known
     called = {arn for arn in (identity.arn, principal.arn) if known.get(arn, unique_id) == unique_id}
     # A root's id is its account's number, which in a policy means the whole account.
     called |= {unique_id} - {identity.account}
     return Judge(call, scene, principal, Caller(identity.account, frozenset(called), canonical=canonical))
-
-
-async def _principal(call: Call, policy: str) -> Principal:
-    """The user or role behind the caller. Only IAM knows tags, and the path in a role's name."""
-    identity = call.identity
-    if identity.kind == "assumed-role":
-        kind, name = "Role", identity.arn.split("/")[1]
-    elif identity.kind == "user" and "principaltag" in policy.lower():
-        kind, name = "User", identity.arn.rsplit("/", 1)[1]
-    else:
-        return Principal(identity.arn)
-    try:
-        reply = await call.api("iam", f"Get{kind}", {f"{kind}Name": name}, as_service=True, account=identity.account)
-    except AwsError as error:
-        if error.code != "NoSuchEntity":
-            raise
-        return Principal(identity.arn)
-    entity = reply[kind]
-    if entity[f"{kind}Id"] != identity.user_id.partition(":")[0]:  # Another of its name.
-        return Principal(identity.arn)
-    return Principal(entity["Arn"], {tag["Key"]: tag["Value"] for tag in entity.get("Tags", [])})
 
 
 def _tag_context(version: Version | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from atoll.aws.errors import AwsError
+from atoll.facts import unique_id
 from atoll.operation import Call, Reply
 from atoll.services.s3 import bucket_policy, buckets, documents, grants
 from atoll.services.s3.records import BUCKET_OWNER_ENFORCED, BUCKETS, Block, Bucket, Document, encode
@@ -88,17 +89,10 @@ async def _known(call: Call, text: str) -> dict[str, str]:
     """The unique ids of the users and roles a policy names. Raises MalformedPolicy when one does not exist."""
     known: dict[str, str] = {}
     for arn in sorted(bucket_policy.users_and_roles(text)):
-        account, _, path = arn.removeprefix("arn:aws:iam::").partition(":")
-        kind = "User" if path.startswith("user/") else "Role"
-        asked = {f"{kind}Name": path.rpartition("/")[2]}
-        try:
-            reply = await call.api("iam", f"Get{kind}", asked, as_service=True, account=account)
-        except AwsError:
-            reply = {}
-        entity = reply.get(kind, {})
-        if entity.get("Arn") != arn:
+        found = await unique_id(call, arn)
+        if found is None:
             raise AwsError("MalformedPolicy", "Invalid principal in policy", 400, Detail=f'"AWS" : "{arn}"')
-        known[arn] = entity[f"{kind}Id"]
+        known[arn] = found
     return known
 
 

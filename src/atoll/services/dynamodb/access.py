@@ -1,0 +1,157 @@
+"""Who may do what to tables: what their own policies say, before IAM is asked.
+
+    explicit denial anywhere     refused, the account's root too (but for the policy itself)
+    the table's own account      IAM's policies or the table's
+    another account              its own IAM policies, and the table's policy
+    nobody known                 refused
+
+A root is judged as its operation finds the table (`hold`): most tables have no policy, and then there is nothing to judge. Everyone
+else is judged beforehand (`weigh`), and the operation is held to the policy that was judged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from atoll.aws.errors import AwsError
+from atoll.aws.policy import Use, Verdict, compile_policy
+from atoll.aws.policy_principals import Caller
+from atoll.facts import Facts, Principal, principal_behind
+from atoll.operation import Call, Permission
+from atoll.services.dynamodb.names import Place, read_arn
+from atoll.services.dynamodb.records import Table, decode_table, table_key, tables_shelf
+from atoll.services.dynamodb.request_facts import OnItems, table_facts
+from atoll.services.dynamodb.service import ASKED, asked_of, dynamodb, dynamodbstreams
+from atoll.store import Conflict
+
+_ROOT_ALWAYS = frozenset({"dynamodb:DeleteResourcePolicy", "dynamodb:GetResourcePolicy", "dynamodb:PutResourcePolicy"})
+_STREAM = "/stream/"
+_WEIGHED = "weighed"
+
+
+async def weigh(call: Call, permissions: Sequence[Permission]) -> Sequence[Permission]:
+    """What is left to ask of IAM."""
+    if call.identity.kind == "service" or not permissions:
+        return permissions
+    call.premises[_WEIGHED] = True
+    rows: dict[Place, bytes | None] = {}
+    weighed: list[Permission] = []
+    for permission in permissions:
+        place = read_arn(permission.resource)
+        if place is None:
+            weighed.append(permission)
+            continue
+        if call.identity.kind == "anonymous":
+            raise refusal(call, permission)
+        table_place = place._replace(inside="")
+        if table_place not in rows:
+            shelf = tables_shelf(place.account, place.region)
+            rows[table_place] = await call.cloud.store.get(shelf, table_key(place.name))
+        row = rows[table_place]
+        weighed.append(await _weigh_one(call, permission, place, None if row is None else decode_table(row)))
+    return weighed
+
+
+def hold(call: Call, table: Table) -> None:
+    """Raises unless this call may look into this table, by the policy it has now."""
+    if call.identity.kind == "service":
+        return
+    if ASKED in call.premises:
+        _hold_root(call, table)
+    elif _WEIGHED in call.premises and call.premises.get(table.uid) != table.policy_revision:
+        raise Conflict("the table or its policy has changed since access to it was judged")
+
+
+def _hold_root(call: Call, table: Table) -> None:
+    operation, request = call.premises[ASKED]
+    asked = [(permission, read_arn(permission.resource)) for permission in asked_of(call, operation, request)]
+    about = [(permission, place) for permission, place in asked if place is not None and place.arn == table.arn]
+    if not about and table.account != call.account:
+        raise refusal(call, Permission(f"dynamodb:{operation}", table.arn))
+    for permission, place in about:
+        _judge(call, permission, table, place, Principal(call.identity.arn))
+
+
+def refuse_unknown(call: Call, place: Place) -> None:
+    """Another account is not told which tables there are not."""
+    if place.account != call.account and call.identity.kind != "service":
+        action = f"dynamodb:{call.premises[ASKED][0]}" if ASKED in call.premises else "dynamodb:DescribeTable"
+        raise refusal(call, Permission(action, place.arn))
+
+
+async def _weigh_one(call: Call, permission: Permission, place: Place, table: Table | None) -> Permission:
+    if table is None:
+        if place.account != call.account:
+            raise refusal(call, permission)
+        return permission
+    seen = _seen(permission, table)
+    document = policy_of(table, place)
+    call.premises[table.uid] = table.policy_revision
+    if not document:
+        if table.account != call.account:
+            raise refusal(call, permission)
+        return seen
+    principal = await principal_behind(call, document)
+    verdict = _judge(call, permission, table, place, principal)
+    return replace(seen, granted=verdict is Verdict.ALLOWED and table.account == call.account)
+
+
+def _judge(call: Call, permission: Permission, table: Table, place: Place, principal: Principal) -> Verdict:
+    """What the table's policy says. Raises AccessDeniedException for a denial, and to another account for silence."""
+    verdict = verdict_of(call, permission, policy_of(table, place), table, principal)
+    own = table.account == call.account
+    if verdict is Verdict.DENIED:
+        if not (own and call.identity.kind == "root" and permission.action in _ROOT_ALWAYS):
+            raise refusal(call, permission, denied=True)
+        return Verdict.SILENT
+    if verdict is Verdict.SILENT and not own:
+        raise refusal(call, permission)
+    return verdict
+
+
+def verdict_of(call: Call, permission: Permission, document: str, table: Table, principal: Principal) -> Verdict:
+    if not document:
+        return Verdict.SILENT
+    identity = call.identity
+    unique_id = identity.user_id.partition(":")[0]
+    known = table.policy_known
+    called = {arn for arn in (identity.arn, principal.arn) if known.get(arn, unique_id) == unique_id}
+    # A root's id is its account's number, which in a policy means the whole account.
+    called |= {unique_id} - {identity.account}
+    seen = _seen(permission, table)
+    facts = Facts(call, principal, seen.context)
+    caller = Caller(identity.account, frozenset(called))
+    return compile_policy(document, Use.RESOURCE).judge_for(caller, seen.action.lower(), seen.resource, facts)
+
+
+def policy_of(table: Table, place: Place) -> str:
+    """A stream has a policy of its own; backups, exports and imports have none."""
+    if place.inside.startswith(_STREAM):
+        return table.stream_policies.get(place.inside.removeprefix(_STREAM), ("", ""))[0]
+    return table.policy if not place.inside or place.inside.startswith("/index/") else ""
+
+
+def _seen(permission: Permission, table: Table) -> Permission:
+    """With all that conditions may ask."""
+    context: Mapping[str, Any] = {**permission.context, **table_facts(table)}
+    if not isinstance(permission, OnItems):
+        return replace(permission, context=context) if table.tags else permission
+    found = replace(permission, context=context, table=table)
+    return replace(found, context=found.lazily)
+
+
+def refusal(call: Call, permission: Permission, *, denied: bool = False) -> AwsError:
+    action = permission.action
+    reason = (
+        "with an explicit deny in a resource-based policy"
+        if denied
+        else f"because no resource-based policy allows the {action} action"
+    )
+    return AwsError(
+        "AccessDeniedException",
+        f"User: {call.identity.arn} is not authorized to perform: {action} on resource: {permission.resource} {reason}",
+    )
+
+
+dynamodb.weigh = weigh
+dynamodbstreams.weigh = weigh
