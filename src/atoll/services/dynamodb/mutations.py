@@ -102,9 +102,12 @@ def judge(mutation: Mutation, row: bytes | None) -> Outcome:
 def _updated(mutation: Mutation, before: Stored | None) -> Stored | None:
     change = mutation.update
     assert change is not None, "an update without a change"
-    item = change.apply(dict(mutation.key) if before is None else before.item)
-    if before is None and change.attributes and len(item) == len(mutation.key):
-        # What only removes makes no item; what does nothing at all makes one.
+    if before is not None:
+        item = change.apply(before.item)
+    elif change.creates:
+        # To the update, a new item's key is not there yet: it can't be copied from.
+        item = {**mutation.key, **change.apply({})}
+    else:
         return None
     size_bytes = values.item_size(item)
     if size_bytes > ITEM_BYTES_MAX:
