@@ -28,7 +28,7 @@ def put(value: Value) -> Leaf:
 
 
 def add(value: Value) -> Leaf:
-    """To a number, or to a set those members that it does not have."""
+    """To a number, to a list's end, or to a set those members that it does not have."""
 
     def added(old: Value | None) -> Value:
         if old is None:
@@ -38,6 +38,8 @@ def add(value: Value) -> Leaf:
             raise wrong_type()
         if kind == "N":
             return {"N": numbers.add(old["N"], value["N"])}
+        if kind == "L":
+            return {"L": old["L"] + value["L"]}
         return {kind: list(dict.fromkeys(old[kind] + value[kind]))}
 
     return added
