@@ -7,7 +7,17 @@ from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
 
-_MODULES: tuple[str, ...] = ("backfill", "backups", "contributors", "log_trim", "restores", "tokens", "ttl")
+_MODULES: tuple[str, ...] = (
+    "backfill",
+    "backups",
+    "contributors",
+    "export_jobs",
+    "import_jobs",
+    "log_trim",
+    "restores",
+    "tokens",
+    "ttl",
+)
 """Each has `reconcilers(cloud, clock)`."""
 
 
