@@ -99,7 +99,7 @@ class Page:
     is_cut: bool
     """Ended by its limit or its size, so it has a LastEvaluatedKey."""
 
-    items: list[Item | None] | None = None
+    items: list[Item] | None = None
     """With `Fetch`: the table's items to these rows."""
 
     fetched_bytes: list[int] | None = None

@@ -1,13 +1,12 @@
 """Query: the items of one partition of a table or an index, in the order of the sort key."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from atoll.aws.errors import AwsError
-from atoll.operation import Call
-from atoll.services.dynamodb import paging, places, request_expressions, selection, tables, throttling
+from atoll.operation import Call, Reply, Request
+from atoll.services.dynamodb import paging, places, selection, tables
 from atoll.services.dynamodb.expressions import key_conditions, legacy
-from atoll.services.dynamodb.expressions.bindings import Bindings
+from atoll.services.dynamodb.expressions.bindings import Bindings, of_request
 from atoll.services.dynamodb.expressions.key_conditions import KeyCondition, SortTerm
 from atoll.services.dynamodb.paging import Source, Span
 from atoll.services.dynamodb.records import Item
@@ -15,20 +14,21 @@ from atoll.services.dynamodb.selection import Reading
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import keys
 
-if TYPE_CHECKING:
-    from atoll.aws.types import dynamodb as types
-
 _EXPRESSIONS = ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+_WITH_VALUES = ("FilterExpression", "KeyConditionExpression")
 _LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions")
 
 
 @dynamodb.read("Query")
-async def query(call: Call, request: "types.QueryInput") -> "types.QueryOutput":
-    bindings = request_expressions.bind(request, _EXPRESSIONS, _LEGACY)
+async def query(call: Call, request: Request) -> Reply:
+    legacy.check_not_mixed(request, _EXPRESSIONS, _LEGACY)
+    bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
     if "KeyConditions" not in request and "KeyConditionExpression" not in request:
         raise _validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
+    if "KeyConditionExpression" in request:
+        key_conditions.check_key_condition(request["KeyConditionExpression"], bindings)
     wanted = selection.of_request(request, bindings, "QueryFilter")
     table = await tables.find(call, request["TableName"])
     source = selection.source_of(request, table)
@@ -36,8 +36,7 @@ async def query(call: Call, request: "types.QueryInput") -> "types.QueryOutput":
     if start is not None:
         paging.check_start_key(source, start, by_scan=False)
     condition = _key_condition(request, bindings, source)
-    if bindings is not None:
-        bindings.check_all_used()
+    bindings.check_all_used()
     span = span_of(source, condition, backward=request.get("ScanIndexForward") is False)
     if start is not None:
         _check_boundaries(source, condition, start)
@@ -50,9 +49,9 @@ async def query(call: Call, request: "types.QueryInput") -> "types.QueryOutput":
     return await selection.answer(call, request, reading)
 
 
-def _key_condition(request: "types.QueryInput", bindings: Bindings | None, source: Source) -> KeyCondition:
+def _key_condition(request: Request, bindings: Bindings, source: Source) -> KeyCondition:
     hash_kinds, range_kinds = source.kinds(source.hash), source.kinds(source.range)
-    if bindings is not None and "KeyConditionExpression" in request:
+    if "KeyConditionExpression" in request:
         return key_conditions.compile_key_condition(
             request["KeyConditionExpression"], bindings, hash_kinds, range_kinds
         )

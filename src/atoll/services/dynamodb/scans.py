@@ -1,28 +1,26 @@
 """Scan: all items of a table or an index in the order of their hashes, or of one of many segments of it."""
 
-from typing import TYPE_CHECKING
-
 from atoll.aws.errors import AwsError
-from atoll.operation import Call
-from atoll.services.dynamodb import paging, places, request_expressions, selection, tables
+from atoll.operation import Call, Reply, Request
+from atoll.services.dynamodb import paging, places, selection, tables
+from atoll.services.dynamodb.expressions import legacy
+from atoll.services.dynamodb.expressions.bindings import of_request
 from atoll.services.dynamodb.paging import Source, Span
 from atoll.services.dynamodb.selection import Reading
 from atoll.services.dynamodb.service import dynamodb
 
-if TYPE_CHECKING:
-    from atoll.aws.types import dynamodb as types
-
 _EXPRESSIONS = ("ProjectionExpression", "FilterExpression")
+_WITH_VALUES = ("FilterExpression",)
 _LEGACY = ("AttributesToGet", "ScanFilter", "ConditionalOperator")
 
 
 @dynamodb.read("Scan")
-async def scan(call: Call, request: "types.ScanInput") -> "types.ScanOutput":
-    bindings = request_expressions.bind(request, _EXPRESSIONS, _LEGACY)
+async def scan(call: Call, request: Request) -> Reply:
+    legacy.check_not_mixed(request, _EXPRESSIONS, _LEGACY)
+    bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
     _check_segment(request)
     wanted = selection.of_request(request, bindings, "ScanFilter")
-    if bindings is not None:
-        bindings.check_all_used()
+    bindings.check_all_used()
     table = await tables.find(call, request["TableName"])
     source = selection.source_of(request, table)
     span = _span(request, source)
@@ -30,7 +28,7 @@ async def scan(call: Call, request: "types.ScanInput") -> "types.ScanOutput":
     return await selection.answer(call, request, reading)
 
 
-def _check_segment(request: "types.ScanInput") -> None:
+def _check_segment(request: Request) -> None:
     segment, total = request.get("Segment"), request.get("TotalSegments")
     if segment is None and total is None:
         return
@@ -51,7 +49,7 @@ def _check_segment(request: "types.ScanInput") -> None:
         )
 
 
-def _span(request: "types.ScanInput", source: Source) -> Span:
+def _span(request: Request, source: Source) -> Span:
     segment, total = request.get("Segment", 0), request.get("TotalSegments", 1)
     low, high = places.hash_bounds(segment, total)
     span = Span(source.shelf, low, high)

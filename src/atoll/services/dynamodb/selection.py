@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -13,7 +13,6 @@ from atoll.services.dynamodb.capacity import Meter
 from atoll.services.dynamodb.expressions import conditions, legacy, projections
 from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition
-from atoll.services.dynamodb.expressions.projections import Projection
 from atoll.services.dynamodb.paging import Fetch, Page, Source, Span
 from atoll.services.dynamodb.records import Item
 
@@ -22,11 +21,20 @@ _ON_DEMAND_PARTITIONS = 4
 _LAST_PARTITION = 3
 
 
+class Projecting(Protocol):
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The top-level attributes that it looks at."""
+        ...
+
+    def apply(self, item: Item) -> Item: ...
+
+
 @dataclass(slots=True)
 class Selection:
     select: str | None
     filter: Condition | None
-    projection: Projection | None
+    projection: Projecting | None
 
     @property
     def counts_only(self) -> bool:
@@ -50,7 +58,7 @@ class Reading:
     is_scan: bool = False
 
 
-def of_request(request: Mapping[str, Any], bindings: Bindings | None, filter_member: str) -> Selection:
+def of_request(request: Mapping[str, Any], bindings: Bindings, filter_member: str) -> Selection:
     """What can be said before the table is known. `filter_member`: QueryFilter or ScanFilter."""
     filtering = _filter(request, bindings, filter_member)
     names = request.get("AttributesToGet")
@@ -58,17 +66,17 @@ def of_request(request: Mapping[str, Any], bindings: Bindings | None, filter_mem
         twice = next(name for position, name in enumerate(names) if name in names[:position])
         raise _validation(f"{_INVALID}Duplicate value in attribute name: {twice}")
     paging.take_start_key(request.get("ExclusiveStartKey"))
-    projection = None
+    projection: Projecting | None = None
     if names is not None:
         projection = projections.from_attributes(names)
-    elif bindings is not None and "ProjectionExpression" in request:
+    elif "ProjectionExpression" in request:
         projection = projections.compile_projection(request["ProjectionExpression"], bindings)
     _check_select(request, by_query=filter_member == "QueryFilter")
     return Selection(request.get("Select"), filtering, projection)
 
 
-def _filter(request: Mapping[str, Any], bindings: Bindings | None, member: str) -> Condition | None:
-    if bindings is not None and "FilterExpression" in request:
+def _filter(request: Mapping[str, Any], bindings: Bindings, member: str) -> Condition | None:
+    if "FilterExpression" in request:
         return conditions.compile_condition(request["FilterExpression"], bindings, "FilterExpression")
     if request.get(member):
         return legacy.filter_conditions(request[member], request.get("ConditionalOperator"))

@@ -55,6 +55,7 @@ _CODES = {
     "ThrottlingException": "ThrottlingError",
     "ValidationException": "ValidationError",
     "DuplicateItemException": "DuplicateItem",
+    "ResourceNotFoundException": "ResourceNotFound",
 }
 """What an error of a single request is called as one of a transaction's reasons."""
 
@@ -93,7 +94,7 @@ async def transact_write_items(call: Call, request: Request) -> Reply:
     digest = b"" if token is None else tokens.digest(wanted)
     kept = None if token is None else await tokens.kept(call, token, digest)
     if kept is not None:
-        await _meter_again(call, meter, kept)
+        await meter_again(call, meter, kept)
         return meter.report_all()
     actions = await _fit_all(call, asked)
     written = await carry_out(call, actions, meter)
@@ -222,7 +223,7 @@ def _only(error: AwsError, position: int, count: int) -> list[AwsError | None]:
     return errors
 
 
-async def _meter_again(call: Call, meter: Meter, kept: bytes) -> None:
+async def meter_again(call: Call, meter: Meter, kept: bytes) -> None:
     """Asked again, a transaction costs what reading its items would."""
     for given, size_bytes in msgspec.msgpack.decode(kept, type=list[tuple[str, int]]):
         table = await tables.find(call, given)
