@@ -199,7 +199,6 @@ def test_a_preflight_says_what_it_lacks(http: SignedHttp, shared: str, new_bucke
     assert code_and_message(f"/{new_bucket()}", Origin=ORIGIN) == disabled
     absent = (403, "AccessForbidden", "CORSResponse: Bucket not found")
     assert code_and_message("/no-such-bucket-here", Origin=ORIGIN) == absent
-    assert code_and_message("/", Origin=ORIGIN) == absent
     assert code_and_message("/%zz", Origin=ORIGIN)[1] == "InvalidURI"
 
 
