@@ -1,7 +1,7 @@
 """PartiQL's conditions and updates as DynamoDB's expressions: one meaning of a comparison, whoever asks for it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb.expressions.bindings import Bindings
@@ -30,7 +30,9 @@ from atoll.services.dynamodb.partiql.tree import (
     Sum,
     Test,
 )
-from atoll.services.dynamodb.records import Value
+
+if TYPE_CHECKING:
+    from atoll.services.dynamodb.records import Value
 
 _T = TypeVar("_T")
 
