@@ -51,6 +51,8 @@ _MOST: Final = {
 _NAMED_FIRST: Final = frozenset(
     {"CreateTableInput", "DeleteTableInput", "DescribeTableInput", "DescribeTimeToLiveInput", "UpdateTableInput"}
 )
+# Of these, no tables at all are told before all else, and in other words.
+_BATCHES: Final = {"BatchGetItemInput": "BatchGetItem", "BatchWriteItemInput": "BatchWriteItem"}
 # Operations whose numbers and lists AWS checks elsewhere: it tells paths as they are written, and no values.
 _TERSE: Final = frozenset({"BatchGetItemInput", "QueryInput"})
 
@@ -159,6 +161,9 @@ def check(shape: Shape, value: dict[str, Any]) -> None:
     """Raises AwsError ValidationException with all that is wrong."""
     if shape.name in _NAMED_FIRST and "TableName" not in value:
         text = "The parameter 'TableName' is required but was not present in the request"
+        raise AwsError("ValidationException", text)
+    if shape.name in _BATCHES and value.get("RequestItems") == {}:
+        text = f"The requestItems parameter is required for {_BATCHES[shape.name]}"
         raise AwsError("ValidationException", text)
     complaints = list(islice(_Complaints(terse=shape.name in _TERSE).of_members(shape, value, ()), COMPLAINTS_MAX))
     if complaints:

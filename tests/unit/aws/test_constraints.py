@@ -156,3 +156,9 @@ def test_lengths_count_as_java_counts() -> None:
     assert "less than or equal to 256" in refusal(
         "TagResource", {"ResourceArn": "a", "Tags": [{"Key": "k", "Value": "x" * 257}]}
     )
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
+def test_a_batch_of_no_tables_has_words_of_its_own(operation: str) -> None:
+    message = f"The requestItems parameter is required for {operation}"
+    assert refusal(operation, {"RequestItems": {}}) == message
