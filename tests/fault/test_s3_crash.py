@@ -5,11 +5,9 @@ ATOLL_KILLS sets how many kills (50); ATOLL_SEED repeats a run's choices.
 
 import os
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,16 @@ import boto3
 import pytest
 from botocore.config import Config
 from tests.conformance.conftest import CloudUnderTest, empty_bucket
-from tests.fault.s3_history import Client, KeptConnection
-from tests.server import Server, process_tree
+from tests.fault.kept_connection import KeptConnection
+from tests.fault.killer import Killer
+from tests.fault.s3_history import Client
+from tests.server import Server
 
 KILLS = int(os.environ.get("ATOLL_KILLS", "50"))
 CLIENTS = 6
 GRACE_SECONDS = 0.2
 ORPHANS_PER_DROPPED = 60  # The grace of a file that nobody ever referred to is so many times that of a dropped one.
 ORPHANS_SECONDS_MAX = 40.0
-WORKERS_GONE_SECONDS_MAX = 10.0
 
 
 @pytest.fixture
@@ -49,41 +48,6 @@ def client_of(server: Server) -> Any:
     )
 
 
-class Killer:
-    """Kills one worker, the parent, or all, and sees to it that the server is up again."""
-
-    def __init__(self, server: Server, chance: random.Random) -> None:
-        self.server = server
-        self.chance = chance
-        self.kills = {"worker": 0, "parent": 0, "all": 0}
-
-    def kill_one(self) -> None:
-        kind = self.chance.choices(["worker", "parent", "all"], [6, 2, 2])[0]
-        if kind == "worker":
-            workers = self.server.processes()[1:]
-            if not workers:  # Its successor is not there yet.
-                return
-            with suppress(ProcessLookupError):
-                os.kill(self.chance.choice(workers), signal.SIGKILL)
-        elif kind == "parent":
-            workers = self.server.processes()[1:]
-            self.server.kill_parent()
-            await_end(workers)
-            self.server.start()
-        else:
-            self.server.kill()
-            self.server.start()
-        self.kills[kind] += 1
-
-
-def await_end(pids: list[int]) -> None:
-    """Workers must not outlive their parent: they would serve beside the next ones."""
-    deadline = time.monotonic() + WORKERS_GONE_SECONDS_MAX
-    while any(process_tree(pid) for pid in pids):
-        assert time.monotonic() < deadline, f"workers {pids} outlived their parent by {WORKERS_GONE_SECONDS_MAX} s"
-        time.sleep(0.02)
-
-
 def test_nothing_acknowledged_is_lost_and_nothing_torn_is_served(server: Server) -> None:
     seed = int(os.environ.get("ATOLL_SEED", str(int.from_bytes(os.urandom(4)))))
     print(f"seed {seed}, {KILLS} kills")  # noqa: T201 - pytest shows it when the test fails.
@@ -98,7 +62,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_torn_is_served(server: Server)
     for client in clients:
         client.start()
     try:
-        while sum(killer.kills.values()) < KILLS and not any(client.failure for client in clients):
+        while killer.count < KILLS and not any(client.failure for client in clients):
             time.sleep(chance.uniform(0.1, 0.9))
             killer.kill_one()
         time.sleep(0.5)

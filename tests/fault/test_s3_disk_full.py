@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.conftest import CloudUnderTest
-from tests.fault.s3_history import KeptConnection, NoAnswer, body_of, label_of
+from tests.fault.kept_connection import KeptConnection, NoAnswer
+from tests.fault.s3_history import body_of, label_of
 from tests.server import Server
 
 # More than the 64 MiB that blobs leave to the store, and little enough to be filled in seconds.
