@@ -16,12 +16,14 @@ from atoll.store import keys
 
 _EXPRESSIONS = ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
 _WITH_VALUES = ("FilterExpression", "KeyConditionExpression")
-_LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions")
+_LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator")
 
 
 @dynamodb.read("Query")
 async def query(call: Call, request: Request) -> Reply:
-    legacy.check_not_mixed(request, _EXPRESSIONS, _LEGACY)
+    # KeyConditions may stand beside the other expressions.
+    old = (*_LEGACY, "KeyConditions") if "KeyConditionExpression" in request else _LEGACY
+    legacy.check_not_mixed(request, _EXPRESSIONS, old)
     bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
     if "KeyConditions" not in request and "KeyConditionExpression" not in request:
         raise _validation(
