@@ -76,14 +76,14 @@ def test_projections_answer_a_part(dynamodb: Any, new_table: Table) -> None:
     reply = dynamodb.get_item(
         TableName=table,
         Key=_key("all"),
-        ProjectionExpression="#s, l[1], m.k, missing",
+        ProjectionExpression="#s, l[1], m.k, nothing",
         ExpressionAttributeNames={"#s": "s"},
     )
     assert reply["Item"] == {"s": _EVERYTHING["s"], "l": {"L": [{"L": []}]}, "m": {"M": {"k": {"M": {}}}}}
     assert dynamodb.get_item(TableName=table, Key=_key("all"), AttributesToGet=["n", "x"])["Item"] == {
         "n": _EVERYTHING["n"]
     }
-    assert dynamodb.get_item(TableName=table, Key=_key("all"), ProjectionExpression="missing")["Item"] == {}
+    assert dynamodb.get_item(TableName=table, Key=_key("all"), ProjectionExpression="nothing")["Item"] == {}
 
 
 def test_a_put_replaces_the_item_and_answers_the_old_one(dynamodb: Any, new_table: Table) -> None:
