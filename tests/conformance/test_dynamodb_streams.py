@@ -1,6 +1,8 @@
 """DynamoDB Streams through boto3: what a consumer reads, whatever is done to the table meanwhile."""
 
+import json
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -245,6 +247,29 @@ def test_what_is_not_there_is_refused_in_aws_words(dynamodb: Any, streams: Any, 
         streams.get_records(ShardIterator="x" * 40)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         streams.get_shard_iterator(StreamArn=arn, ShardId="x" * 40, ShardIteratorType="LATEST")
+
+
+def test_another_account_reads_nothing(
+    cloud: CloudUnderTest, dynamodb: Any, streams: Any, new_table: Callable[..., str]
+) -> None:
+    arn = stream_of(dynamodb, new_table(StreamSpecification=BOTH))
+    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+    token = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST")["ShardIterator"]
+    made = json.loads(cloud.server.command("account", "add", f"streams-{uuid.uuid4().hex[:8]}").stdout)
+    other = cloud.client(
+        "dynamodbstreams",
+        aws_access_key_id=made["access_key_id"],
+        aws_secret_access_key=made["secret_access_key"],
+    )
+    assert arn not in [stream["StreamArn"] for stream in other.list_streams()["Streams"]]
+    for call in (
+        lambda: other.describe_stream(StreamArn=arn),
+        lambda: other.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="LATEST"),
+        lambda: other.get_records(ShardIterator=token),
+    ):
+        with pytest.raises(ClientError) as refused:
+            call()
+        assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
 def test_streams_outlive_a_restart(

@@ -308,6 +308,13 @@ def test_iterators_are_asked_for_as_aws_wants_it(cloud, more, code):
     assert cloud.refused("GetShardIterator", **request)[0] == code
 
 
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov", "AWS", ""])
+def test_an_arn_of_another_partition_is_none_of_ours(cloud, partition):
+    """Who may read it is judged by the ARN: one that the judge does not take for a table's must lead to none."""
+    arn = cloud.create().replace("arn:aws:", f"arn:{partition}:")
+    assert cloud.refused("DescribeStream", StreamArn=arn) == ("ValidationException", "Invalid StreamArn")
+
+
 def test_limits_are_aws(cloud):
     arn = cloud.create()
     token = cloud.iterator(arn, cloud.shards(arn)[0]["ShardId"])

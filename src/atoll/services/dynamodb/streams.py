@@ -1,7 +1,6 @@
 """DynamoDB Streams: which streams there are, and what shards they have. `stream_records` reads them."""
 
 import heapq
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +12,8 @@ from atoll.aws.types.dynamodbstreams import (
     ListStreamsOutput,
 )
 from atoll.operation import Call
-from atoll.services.dynamodb import records, shards
+from atoll.services.dynamodb import names, records, shards
+from atoll.services.dynamodb.names import Place
 from atoll.services.dynamodb.records import Stream, Table
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
@@ -22,20 +22,22 @@ from atoll.store import keys
 SHARDS_PER_PAGE_MAX = 100
 STREAMS_PER_PAGE_MAX = 100
 _TABLES_PER_SCAN = 100
-_ARN = re.compile(r"arn:aws(?:-[a-z]+)*:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})/stream/(.+)")
+_STREAM = "/stream/"
 
 
 def arn_of(table: Table, stream: Stream) -> str:
     return f"{table.arn}/stream/{stream.label}"
 
 
-def parse_arn(arn: str) -> tuple[str, str, str, str]:
-    """(region, account, table name, label). Raises AwsError."""
-    found = _ARN.fullmatch(arn)
-    if found is None:
+def parse_arn(arn: str) -> tuple[Place, str]:
+    """The table's place, and the stream's label. Raises AwsError.
+
+    Read as who may read it was judged: an ARN of another form is of nobody's table.
+    """
+    place = names.read_arn(arn)
+    if place is None or not place.inside.startswith(_STREAM):
         raise AwsError("ValidationException", "Invalid StreamArn")
-    region, account, name, label = found.groups()
-    return region, account, name, label
+    return place, place.inside.removeprefix(_STREAM)
 
 
 def check_limit(limit: int | None, most: int) -> int:
@@ -52,12 +54,12 @@ def check_limit(limit: int | None, most: int) -> int:
 
 async def find(call: Call, arn: str) -> tuple[Table, Stream]:
     """Of a table that is there, or of one dropped less than a day ago. Raises AwsError."""
-    region, account, name, label = parse_arn(arn)
-    if region == call.region:
+    place, label = parse_arn(arn)
+    if place.region == call.region:
         for row in await call.tx.get_many(
             [
-                (records.tables_shelf(account, region), records.table_key(name)),
-                (records.streams_shelf(account, region), keys.pack(name, label)),
+                (records.tables_shelf(place.account, place.region), records.table_key(place.name)),
+                (records.streams_shelf(place.account, place.region), keys.pack(place.name, label)),
             ]
         ):
             table = None if row is None else records.decode_table(row)
@@ -122,7 +124,8 @@ async def list_streams(call: Call, request: ListStreamsInput) -> ListStreamsOutp
     name = request.get("TableName")
     after = ("", "")
     if "ExclusiveStartStreamArn" in request:
-        after = parse_arn(request["ExclusiveStartStreamArn"])[2:]
+        place, label = parse_arn(request["ExclusiveStartStreamArn"])
+        after = place.name, label
     found: list[tuple[str, str, str]] = []
     # The streams of live tables and of dropped ones are two lists, each in the order of names and labels.
     sources = (_tables(call, shelf, name, after[0]) for shelf in (_live_shelf(call), _dropped_shelf(call)))
