@@ -46,9 +46,11 @@ _KEY_CONDITIONS_MAX = 2
 
 
 def check_not_mixed(request: Mapping[str, Any], expressions: Sequence[str], legacy_members: Sequence[str]) -> None:
-    """A request speaks either the old language or the new."""
+    """A request speaks either the old language or the new. Only its key may be told in the old and the rest in the new."""
     new = [member for member in expressions if request.get(member) is not None]
     old = [member for member in legacy_members if request.get(member) is not None]
+    if "KeyConditions" in old and "KeyConditionExpression" not in new:
+        old.remove("KeyConditions")
     if new and old:
         raise AwsError(
             "ValidationException",
