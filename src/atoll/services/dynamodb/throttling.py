@@ -59,10 +59,14 @@ def admit_write(call: Call, table: Table) -> None:
 
 def refusal_of_read(call: Call, table: Table, index: Index | None = None) -> AwsError | None:
     """None: it may run. Local indexes draw on the table's throughput."""
+    if not _is_limited(table):
+        return None
     return _refusal(call, table, index if index is not None and index.is_global else None, "read")
 
 
 def refusal_of_write(call: Call, table: Table) -> AwsError | None:
+    if not _is_limited(table):
+        return None
     refusal = _refusal(call, table, None, "write")
     for index in table.indexes:
         if refusal is None and index.is_global:
@@ -72,11 +76,14 @@ def refusal_of_write(call: Call, table: Table) -> AwsError | None:
 
 def charge(call: Call, meter: Meter) -> None:
     """Takes what the call has used by now. Asked again, as when its transaction runs again, it takes that instead."""
+    bills = [bill for bill in meter.bills if _is_limited(bill.table)]
+    if not bills:
+        return
     taken: list[tuple[_Bucket, float]] = call.premises.setdefault("throttling", [])
     for bucket, units in taken:
         bucket.units += units
     taken.clear()
-    for bill in meter.bills:
+    for bill in bills:
         indexes = {index.name: index for index in bill.table.indexes if index.is_global}
         for name, cost in bill.by_index.items():
             for direction, units in (("read", cost.read), ("write", cost.write)):
@@ -84,6 +91,15 @@ def charge(call: Call, meter: Meter) -> None:
                 if limit is not None:
                     limit.units -= units
                     taken.append((limit, units))
+
+
+def _is_limited(table: Table) -> bool:
+    if table.billing == "PROVISIONED":
+        return True
+    own = table.throughput
+    if own.max_read is not None or own.max_write is not None:
+        return True
+    return any(index.throughput.max_read or index.throughput.max_write for index in table.indexes)
 
 
 def _refusal(call: Call, table: Table, index: Index | None, direction: str) -> AwsError | None:
