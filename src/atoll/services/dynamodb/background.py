@@ -1,11 +1,14 @@
 """The work DynamoDB does by itself: each module that has some says what, and `node` runs it."""
 
-from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MODULES: tuple[str, ...] = (
     "backfill",

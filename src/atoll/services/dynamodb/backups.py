@@ -314,8 +314,8 @@ def _decode(row: bytes) -> Backup:
 def _is_wanted(backup: Backup, request: "types.ListBackupsInput") -> bool:
     if request.get("BackupType", USER) not in (backup.type, "ALL"):
         return False
-    since, until = request.get("TimeRangeLowerBound"), request.get("TimeRangeUpperBound")
-    return (since is None or backup.created >= since) and (until is None or backup.created < until)  # type: ignore[operator]
+    since, until = (moments.seconds(request.get(f"TimeRange{side}Bound")) for side in ("Lower", "Upper"))  # type: ignore[arg-type]
+    return (since is None or backup.created >= since) and (until is None or backup.created < until)
 
 
 def _details(backup: Backup) -> Any:

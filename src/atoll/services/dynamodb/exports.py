@@ -6,13 +6,14 @@ The work is done by `export_jobs`, in the name of who asked. AWS wants increment
 often it looks; we look at the log itself, and take any span of up to 24 hours.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
-from atoll.services.dynamodb import export_filters, jobs, ledgers, names, recovery
+from atoll.services.dynamodb import export_filters, jobs, ledgers, moments, names, recovery
 from atoll.services.dynamodb.ledgers import Ledger
 from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import Table
@@ -92,7 +93,7 @@ ledger: Ledger[Export] = Ledger("exports", Export)
 async def export_table_to_point_in_time(
     call: Call, request: "types.ExportTableToPointInTimeInput"
 ) -> "types.ExportTableToPointInTimeOutput":
-    asked: Any = {**_DEFAULTS, **request}
+    asked: Any = _plain({**_DEFAULTS, **request})
     token = asked.pop("ClientToken", "")
     known = await ledger.of_token(call, token) if token else None
     if known is not None:
@@ -159,13 +160,14 @@ async def _start(call: Call, table: Table, export: Export) -> None:
     earliest, latest = await recovery.check_recoverable(call, table)
     until = b""
     if export.is_full:
-        when: float | None = export.asked.get("ExportTime")
+        when = moments.seconds(export.asked.get("ExportTime"))
         _check_within(when, earliest, latest)
         export.moment = call.now if when is None else when
         not_before = when or 0.0
     else:
         spec = export.asked["IncrementalExportSpecification"]
-        export.since, export.until = spec.get("ExportFromTime", 0.0), spec.get("ExportToTime", call.now)
+        export.since = moments.seconds(spec.get("ExportFromTime")) or 0.0
+        export.until = moments.seconds(spec.get("ExportToTime")) or call.now
         for side in (export.since, export.until):
             _check_within(side, earliest, latest)
         if not 0 < export.until - export.since <= _SPAN_SECONDS_MAX:
@@ -174,6 +176,12 @@ async def _start(call: Call, table: Table, export: Export) -> None:
     moment = recovery.start_reading(call, table, when)
     job = Exporting(export.id, jobs.requester(call), moment, not_before, until)
     jobs.start(call.tx, jobs.key(JOB, call.account, call.region, export.id), job)
+
+
+def _plain(asked: dict[str, Any]) -> dict[str, Any]:
+    """Times as numbers, so that what is kept of a request compares with one that comes again."""
+    plain = {name: _plain(value) if isinstance(value, dict) else value for name, value in asked.items()}
+    return {name: moments.seconds(value) if isinstance(value, datetime) else value for name, value in plain.items()}
 
 
 def _check_within(when: float | None, earliest: float, latest: float) -> None:

@@ -92,7 +92,7 @@ _GZIP_WINDOW = 31  # 15 bits, and zlib's sign for gzip's header.
 _ENGINES: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
     "GZIP": lambda: zlib.decompressobj(_GZIP_WINDOW),
-    "ZSTD": lambda: zstd.ZstdDecompressor(),
+    "ZSTD": zstd.ZstdDecompressor,
 }
 
 

@@ -15,6 +15,7 @@ keeps it: who reads a moment has its id there until it is done.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -64,6 +65,11 @@ class Pace:
     def heed(self, rows: int, size_bytes: int) -> None:
         if rows:
             self.rows = max(_ROWS_LEAST, min(_ROWS_MAX, _BYTES_WANTED * rows // max(1, size_bytes)))
+
+
+def seconds(when: datetime | float | str | None) -> float | None:
+    """A time of a request, as Unix seconds."""
+    return when.timestamp() if isinstance(when, datetime) else None if when is None else float(when)
 
 
 def marks_shelf(account: str, region: str) -> bytes:

@@ -109,7 +109,7 @@ async def check_recoverable(call: Call, table: Table) -> tuple[float, float]:
 async def _moment_asked(call: Call, source: Table, request: Any) -> float | None:
     """None: as late as can be."""
     earliest, latest = await check_recoverable(call, source)
-    when: float | None = request.get("RestoreDateTime")
+    when = moments.seconds(request.get("RestoreDateTime"))
     if request.get("UseLatestRestorableTime", False):
         if when is not None:
             raise names.invalid("Only one of RestoreDateTime and UseLatestRestorableTime can be specified")
