@@ -84,3 +84,11 @@ def test_every_dependency_has_its_line() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     for name in re.findall(r'^    "([\w.-]+)>=', project, re.MULTILINE):
         assert f"`{name}`" in listed, name
+
+
+def test_the_generated_types_are_for_type_checkers_alone() -> None:
+    """They are not in the package that users install: they come from `make types`."""
+    for path in SOURCES:
+        for node in ast.parse(path.read_text()).body:
+            imported = node.module if isinstance(node, ast.ImportFrom) else None
+            assert not (imported or "").startswith("atoll.aws.types"), f"{_name(path)} imports {imported} at run time"

@@ -20,7 +20,7 @@ const checks = {
   async every_type_comes_back() {
     const item = {
       p: "types", c: 1, text: "ü\u0000🐚", big: 12345678901n, yes: true, none: null, bytes: new Uint8Array([0, 255, 7]),
-      list: [1, "two", [3.25, { four: -4e-7 }]], map: { "a.b": {}, "": "" }, words: new Set(["x", "y"]), numbers: new Set([1, 2.5]),
+      list: [1, "two", [3.25, { four: -4e-7 }]], map: { "a.b": {} }, words: new Set(["x", "y"]), numbers: new Set([1, 2.5]),
     };
     await send(L.PutCommand, { Item: item });
     const { Item } = await send(L.GetCommand, { Key: { p: "types", c: 1 }, ConsistentRead: true });

@@ -1,22 +1,16 @@
 """Contributor insights, switched on and off for tables and their global indexes. `contributors` counts."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
-from atoll.aws.types.dynamodb import (
-    ContributorInsightsSummary,
-    DescribeContributorInsightsInput,
-    DescribeContributorInsightsOutput,
-    ListContributorInsightsInput,
-    ListContributorInsightsOutput,
-    UpdateContributorInsightsInput,
-    UpdateContributorInsightsOutput,
-)
 from atoll.operation import Call
 from atoll.services.dynamodb import contributors, records, tables
 from atoll.services.dynamodb.records import Index, Table
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import keys
+
+if TYPE_CHECKING:
+    from atoll.aws.types import dynamodb as types
 
 DEFAULT_MODE = "ACCESSED_AND_THROTTLED_KEYS"
 SUMMARIES_PER_PAGE_MAX = 100
@@ -25,8 +19,8 @@ _TABLES_PER_SCAN = 100
 
 @dynamodb.write("UpdateContributorInsights")
 async def update_contributor_insights(
-    call: Call, request: UpdateContributorInsightsInput
-) -> UpdateContributorInsightsOutput:
+    call: Call, request: "types.UpdateContributorInsightsInput"
+) -> "types.UpdateContributorInsightsOutput":
     table = await tables.find_own(call, request["TableName"])
     index = _index(table, request.get("IndexName"))
     name = index.name if index is not None else ""
@@ -42,7 +36,7 @@ async def update_contributor_insights(
         "updated": before.get("updated", call.now) if same else call.now,
     }
     tables.save(call, table)
-    reply: UpdateContributorInsightsOutput = {
+    reply: types.UpdateContributorInsightsOutput = {
         "TableName": table.name,
         "ContributorInsightsStatus": "ENABLING" if enabled else "DISABLING",
         "ContributorInsightsMode": mode,
@@ -52,8 +46,8 @@ async def update_contributor_insights(
 
 @dynamodb.read("DescribeContributorInsights")
 async def describe_contributor_insights(
-    call: Call, request: DescribeContributorInsightsInput
-) -> DescribeContributorInsightsOutput:
+    call: Call, request: "types.DescribeContributorInsightsInput"
+) -> "types.DescribeContributorInsightsOutput":
     table = await tables.find(call, request["TableName"])
     index = _index(table, request.get("IndexName"))
     name = index.name if index is not None else ""
@@ -73,14 +67,16 @@ async def describe_contributor_insights(
 
 
 @dynamodb.read("ListContributorInsights")
-async def list_contributor_insights(call: Call, request: ListContributorInsightsInput) -> ListContributorInsightsOutput:
+async def list_contributor_insights(
+    call: Call, request: "types.ListContributorInsightsInput"
+) -> "types.ListContributorInsightsOutput":
     """Of all that have ever been set, by the names of tables and indexes: the token is the last pair told."""
     limit = request.get("MaxResults", 0) or SUMMARIES_PER_PAGE_MAX
     after = _after(request.get("NextToken"))
     only = await tables.find(call, request["TableName"]) if "TableName" in request else None
     lo = keys.pack(after[0]) if only is None else records.table_key(only.name)
     hi = None if only is None else lo + b"\x00"
-    found: list[ContributorInsightsSummary] = []
+    found: list[types.ContributorInsightsSummary] = []
     shelf = (
         records.tables_shelf(call.account, call.region)
         if only is None
@@ -90,18 +86,18 @@ async def list_contributor_insights(call: Call, request: ListContributorInsights
         for _, row in rows:
             found += _summaries(records.decode_table(row), after)
         lo = rows[-1][0] + b"\x00"
-    reply: ListContributorInsightsOutput = {"ContributorInsightsSummaries": found[:limit]}
+    reply: types.ListContributorInsightsOutput = {"ContributorInsightsSummaries": found[:limit]}
     if len(found) > limit:
         last = found[limit - 1]
         reply["NextToken"] = f"{last['TableName']}/{last.get('IndexName', '')}"
     return reply
 
 
-def _summaries(table: Table, after: tuple[str, str]) -> list[ContributorInsightsSummary]:
-    found: list[ContributorInsightsSummary] = []
+def _summaries(table: Table, after: tuple[str, str]) -> list["types.ContributorInsightsSummary"]:
+    found: list[types.ContributorInsightsSummary] = []
     for name, setting in sorted(table.insights.items()):
         if (table.name, name) > after:
-            summary: ContributorInsightsSummary = {"TableName": table.name}
+            summary: types.ContributorInsightsSummary = {"TableName": table.name}
             if name:
                 summary["IndexName"] = name
             summary["ContributorInsightsStatus"] = _status(setting)

@@ -5,17 +5,11 @@ seen passes none by, and LATEST is the place after the last one that can be seen
 """
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from atoll.aws.errors import AwsError
-from atoll.aws.types.dynamodbstreams import (
-    GetRecordsInput,
-    GetRecordsOutput,
-    GetShardIteratorInput,
-    GetShardIteratorOutput,
-)
 from atoll.operation import Call
 from atoll.services.dynamodb import iterators, records, shards, streams, values
 from atoll.services.dynamodb.iterators import Place
@@ -23,6 +17,9 @@ from atoll.services.dynamodb.records import Change, Stream, Table
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
 from atoll.store import stamps
+
+if TYPE_CHECKING:
+    from atoll.aws.types import dynamodbstreams as types
 
 RECORDS_PER_PAGE_MAX = 1000
 PAGE_BYTES_MAX = 1024 * 1024
@@ -36,7 +33,7 @@ _TTL_IDENTITY = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
 
 
 @dynamodbstreams.read("GetShardIterator")
-async def get_shard_iterator(call: Call, request: GetShardIteratorInput) -> GetShardIteratorOutput:
+async def get_shard_iterator(call: Call, request: "types.GetShardIteratorInput") -> "types.GetShardIteratorOutput":
     streams.parse_arn(request["StreamArn"])
     _check_members(request)
     table, stream = await streams.find(call, request["StreamArn"])
@@ -60,7 +57,7 @@ async def get_shard_iterator(call: Call, request: GetShardIteratorInput) -> GetS
     return {"ShardIterator": iterators.seal(request["StreamArn"], place)}
 
 
-def _check_members(request: GetShardIteratorInput) -> None:
+def _check_members(request: "types.GetShardIteratorInput") -> None:
     kind = request["ShardIteratorType"]
     for member, wanted in (
         ("SequenceNumber", kind in {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}),
@@ -82,7 +79,7 @@ def _up_to_date(stamp: int, shard: Shard, now: float) -> int:
     return min(max(stamp, shards.moment(now - _UNSEEN_SECONDS_MAX)), max(stamp, shard.end))
 
 
-def _at_sequence(request: GetShardIteratorInput, shard: Shard, now: float) -> int:
+def _at_sequence(request: "types.GetShardIteratorInput", shard: Shard, now: float) -> int:
     try:
         stamp = shards.stamp_of_sequence(request["SequenceNumber"])
     except ValueError:
@@ -99,7 +96,7 @@ def _check_not_trimmed(stamp: int, now: float) -> None:
 
 
 @dynamodbstreams.read("GetRecords")
-async def get_records(call: Call, request: GetRecordsInput) -> GetRecordsOutput:
+async def get_records(call: Call, request: "types.GetRecordsInput") -> "types.GetRecordsOutput":
     limit = streams.check_limit(request.get("Limit"), RECORDS_PER_PAGE_MAX)
     arn, place = iterators.open_token(request["ShardIterator"], call.now)
     table, stream = await streams.find(call, arn)

@@ -2,15 +2,9 @@
 
 import heapq
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atoll.aws.errors import AwsError
-from atoll.aws.types.dynamodbstreams import (
-    DescribeStreamInput,
-    DescribeStreamOutput,
-    ListStreamsInput,
-    ListStreamsOutput,
-)
 from atoll.operation import Call
 from atoll.services.dynamodb import names, records, shards
 from atoll.services.dynamodb.names import Place
@@ -18,6 +12,9 @@ from atoll.services.dynamodb.records import Stream, Table
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
 from atoll.store import keys
+
+if TYPE_CHECKING:
+    from atoll.aws.types import dynamodbstreams as types
 
 SHARDS_PER_PAGE_MAX = 100
 STREAMS_PER_PAGE_MAX = 100
@@ -70,7 +67,7 @@ async def find(call: Call, arn: str) -> tuple[Table, Stream]:
 
 
 @dynamodbstreams.read("DescribeStream")
-async def describe_stream(call: Call, request: DescribeStreamInput) -> DescribeStreamOutput:
+async def describe_stream(call: Call, request: "types.DescribeStreamInput") -> "types.DescribeStreamOutput":
     limit = check_limit(request.get("Limit"), SHARDS_PER_PAGE_MAX)
     parent_id = _parent_asked_for(request)
     table, stream = await find(call, request["StreamArn"])
@@ -97,7 +94,7 @@ async def describe_stream(call: Call, request: DescribeStreamInput) -> DescribeS
     return {"StreamDescription": description}  # type: ignore[typeddict-item]
 
 
-def _parent_asked_for(request: DescribeStreamInput) -> str | None:
+def _parent_asked_for(request: "types.DescribeStreamInput") -> str | None:
     chosen = request.get("ShardFilter")
     if chosen is None:
         return None
@@ -119,7 +116,7 @@ def _describe(shard: Shard) -> dict[str, Any]:
 
 
 @dynamodbstreams.read("ListStreams")
-async def list_streams(call: Call, request: ListStreamsInput) -> ListStreamsOutput:
+async def list_streams(call: Call, request: "types.ListStreamsInput") -> "types.ListStreamsOutput":
     limit = check_limit(request.get("Limit"), STREAMS_PER_PAGE_MAX)
     name = request.get("TableName")
     after = ("", "")
@@ -132,7 +129,7 @@ async def list_streams(call: Call, request: ListStreamsInput) -> ListStreamsOutp
     lists = [[entry async for entry in _streams(call, tables, after, limit + 1)] for tables in sources]
     found = list(heapq.merge(*lists))
     page = found[:limit]
-    reply: ListStreamsOutput = {
+    reply: types.ListStreamsOutput = {
         "Streams": [{"StreamArn": arn, "TableName": table, "StreamLabel": label} for table, label, arn in page]
     }
     if len(page) < len(found):

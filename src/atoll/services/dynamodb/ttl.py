@@ -4,15 +4,11 @@ The write path keeps a row an item that has a time, sorted by it, so the sweeper
 a row only says where to look: whether the item still says the same is asked in the transaction that deletes it.
 """
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from atoll.aws.errors import AwsError
-from atoll.aws.types.dynamodb import (
-    DescribeTimeToLiveInput,
-    DescribeTimeToLiveOutput,
-    UpdateTimeToLiveInput,
-    UpdateTimeToLiveOutput,
-)
 from atoll.base.clock import Clock
 from atoll.operation import Call, Cloud
 from atoll.reconcile import Reconciler
@@ -21,6 +17,9 @@ from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.records import EXPIRING, Table
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Reader, Store, Tx, keys
+
+if TYPE_CHECKING:
+    from atoll.aws.types import dynamodb as types
 
 EVERY_SECONDS = 0.5
 CHANGE_SECONDS = 3600.0
@@ -49,7 +48,7 @@ class Indexing(msgspec.Struct, array_like=True):
 
 
 @dynamodb.write("UpdateTimeToLive")
-async def update_time_to_live(call: Call, request: UpdateTimeToLiveInput) -> UpdateTimeToLiveOutput:
+async def update_time_to_live(call: Call, request: "types.UpdateTimeToLiveInput") -> "types.UpdateTimeToLiveOutput":
     wanted = request["TimeToLiveSpecification"]
     table = await tables.find_own(call, request["TableName"])
     if table.status != "ACTIVE":
@@ -82,7 +81,9 @@ def _check_change(table: Table, named: str, attribute: str | None, now: float) -
 
 
 @dynamodb.read("DescribeTimeToLive")
-async def describe_time_to_live(call: Call, request: DescribeTimeToLiveInput) -> DescribeTimeToLiveOutput:
+async def describe_time_to_live(
+    call: Call, request: "types.DescribeTimeToLiveInput"
+) -> "types.DescribeTimeToLiveOutput":
     table = await tables.find(call, request["TableName"])
     if table.ttl is None:
         return {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
