@@ -20,6 +20,7 @@ DIGITS_MAX = 38
 MAGNITUDE_MIN, MAGNITUDE_MAX = -130, 125
 _EXPONENT_MAX = 2**63 - 1
 _PLAIN_DIGITS_MAX = 38
+_SMALL_CHARACTERS_MAX = 36  # of two whole numbers whose sum is sure to be one too, of at most 38 digits
 _ENCODED_KEPT_MAX = 16_384
 _EXPONENT_OFFSET = 129
 _ZERO = b"\x80"
@@ -93,10 +94,14 @@ def parse(text: str) -> Decimal:
 
 
 def add(a: str, b: str) -> str:
+    if len(a) + len(b) <= _SMALL_CHARACTERS_MAX and "." not in a and "." not in b:
+        return str(int(a) + int(b))
     return _result(_EXACT.add(Decimal(a), Decimal(b)))
 
 
 def subtract(a: str, b: str) -> str:
+    if len(a) + len(b) <= _SMALL_CHARACTERS_MAX and "." not in a and "." not in b:
+        return str(int(a) - int(b))
     return _result(_EXACT.subtract(Decimal(a), Decimal(b)))
 
 

@@ -40,8 +40,11 @@ def check_names(names: Collection[str]) -> None:
 
 def levels(value: Value) -> int:
     """How deep a value is: 1 for one that holds no others."""
-    inner = value.get("L") or value.get("M", {}).values()
-    return 1 + max(map(levels, inner), default=0)
+    if "L" in value:
+        return 1 + max(map(levels, value["L"]), default=0)
+    if "M" in value:
+        return 1 + max(map(levels, value["M"].values()), default=0)
+    return 1
 
 
 def kind(value: Value) -> str:

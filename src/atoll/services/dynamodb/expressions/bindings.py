@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values as attribute_values
@@ -22,33 +21,28 @@ Pairs = tuple[tuple[str, str], ...]
 class Bindings:
     """Names and values, checked, for all the expressions of one request."""
 
+    __slots__ = ("_used", "kinds_key", "may_be_kept", "names", "names_key", "values")
+
     def __init__(self, names: Mapping[str, str] | None, values: Mapping[str, Value] | None) -> None:
-        self.names = dict(names or {})
-        self.values = dict(values or {})
         if names is not None:
             _check_names(names)
         if values is not None:
             _check_values(values)
+        self.names = names or {}
+        self.values = values or {}
         self._used: set[str] = set()
-
-    @cached_property
-    def names_key(self) -> Pairs:
-        return tuple(self.names.items())
-
-    @cached_property
-    def kinds_key(self) -> Pairs:
+        self.names_key: Pairs = tuple(self.names.items())
+        self.kinds_key: Pairs = tuple([(name, next(iter(value))) for name, value in self.values.items()])
         """The values' types: an expression that fits values of these types fits all of them."""
-        return tuple((name, attribute_values.kind(value)) for name, value in self.values.items())
-
-    @cached_property
-    def may_be_kept(self) -> bool:
-        return sum(len(alias) + len(name) for alias, name in self.names.items()) <= _KEPT_BYTES_MAX
+        self.may_be_kept = not names or sum(map(len, self.names.values())) <= _KEPT_BYTES_MAX
 
     def use(self, used: frozenset[str]) -> None:
         self._used |= used
 
     def check_all_used(self) -> None:
         """To be called after the last expression of a request."""
+        if len(self._used) == len(self.names) + len(self.values):
+            return
         for what, given in ((_NAMES, self.names), (_VALUES, self.values)):
             unused = [key for key in given if key not in self._used]
             if unused:

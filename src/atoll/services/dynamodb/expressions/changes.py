@@ -94,7 +94,7 @@ class _Change:
                 raise AwsError("ValidationException", "Nesting Levels have exceeded supported limits")
             return value
         wants_list = isinstance(next(iter(branch.children)), int)
-        if old is None and self._is_new and all(self._leaves[id(node)] is remove for node in branch.walk()):
+        if old is None and self._is_new and all(self._leaves[id(node)] is remove for node in branch.leaves):
             # From an item that is not there anything may be removed.
             return None
         if old is None or ("L" if wants_list else "M") not in old:

@@ -1,6 +1,6 @@
 """Document paths: attribute names and list indexes from an item down, and the tree that several of them make together."""
 
-from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from atoll.services.dynamodb.expressions.tokens import invalid
@@ -31,19 +31,17 @@ def get(item: Item, path: Path) -> Value | None:
 class Tree:
     """Paths that share no end: every leaf is one of them, with what is to be done there."""
 
-    __slots__ = ("children", "first", "leaf")
-
     def __init__(self, first: Path = ()) -> None:
         self.first = first  # the path that made this node
         self.children: dict[str | int, Tree] = {}
         self.leaf: Any = None
 
-    def walk(self) -> Iterator["Tree"]:
-        """The leaves."""
-        if not self.children:
-            yield self
-        for child in self.children.values():
-            yield from child.walk()
+    @cached_property
+    def leaves(self) -> tuple["Tree", ...]:
+        """Where the paths end: of a tree that grows no more."""
+        if self.leaf is not None:
+            return (self,)
+        return tuple(leaf for child in self.children.values() for leaf in child.leaves)
 
 
 def grow(root: Tree, path: Path, leaf: object, what: str) -> None:

@@ -38,12 +38,13 @@ Source = Callable[[Item, Mapping[str, Value]], Value]
 class Update:
     """`creates` tells whether it makes an item where there is none: one that only takes away does not."""
 
-    __slots__ = ("_tree", "_values", "attributes", "creates")
+    __slots__ = ("_leaves", "_tree", "_values", "attributes", "creates")
 
     def __init__(
         self, tree: paths.Tree, values: Mapping[str, Value], attributes: frozenset[str], *, creates: bool
     ) -> None:
         self._tree = tree
+        self._leaves = tree.leaves
         self._values = values
         self.attributes = attributes
         """The top-level attributes that it writes."""
@@ -51,7 +52,8 @@ class Update:
 
     def apply(self, item: Item) -> Item:
         """A new item. A missing one is empty."""
-        leaves = {id(node): node.leaf(item, self._values) for node in self._tree.walk() if node.leaf is not None}
+        values = self._values
+        leaves = {id(node): node.leaf(item, values) for node in self._leaves}
         return changes.changed(item, self._tree, leaves)
 
     def part_of(self, item: Item) -> Item:
