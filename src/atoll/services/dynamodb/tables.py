@@ -153,24 +153,18 @@ async def put_new(call: Call, table: Table) -> None:
 
 async def find(call: Call, name: str, *, named: bool = False) -> Table:
     """By name or ARN. Only to be read: who wants to change it takes `find_own`. `named`: the refusal tells the name."""
-    place = locate(call.account, call.region, name)
-    row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
-    table = None if row is None else decode_table(row)
+    table = await get(call, name)
     # One that is being restored or imported can be described; to its items there is no way yet.
     if table is None or (table.status == CREATING and not named):
-        raise not_found(place.name if named else None)
+        raise not_found(locate(call.account, call.region, name).name if named else None)
     return table
 
 
 async def find_own(call: Call, name: str) -> Table:
     """A copy that may be changed and saved."""
-    place = locate(call.account, call.region, name)
-    row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
-    if row is None:
-        raise not_found(place.name)
-    table = decode_own_table(row)
+    table = await find(call, name, named=True)
     check_made(table)
-    return table
+    return decode_own_table(encode(table))
 
 
 def check_made(table: Table) -> None:
@@ -181,6 +175,7 @@ def check_made(table: Table) -> None:
 
 
 async def get(call: Call, name: str) -> Table | None:
+    """Raises AccessDeniedException when the table's own policy, or its being another account's, is in the way."""
     place = locate(call.account, call.region, name)
     row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
     if row is None:
