@@ -6,8 +6,9 @@ import pytest
 from tests.support import NOW
 from tests.unit.dynamodb.streaming import StreamingCloud
 
-from atoll.services.dynamodb import contributors, insights  # noqa: F401 - its operations
+from atoll.services.dynamodb import batches, contributors, insights, items, scans, transactions  # noqa: F401 - their operations
 from atoll.services.dynamodb.contributors import Rule
+from atoll.services.dynamodb.records import Throughput
 
 MINUTE = int(NOW // 60)
 
@@ -158,3 +159,34 @@ def test_too_many_keys_cost_those_asked_for_least(cloud, monkeypatch):
         contributors.accessed(table, None, item(str(number)))
     assert len(contributors._gathered) <= 10
     assert top(cloud, Rule.PARTITION_ACCESSED, most=1) == [({"p": {"S": "hot"}}, 5)]
+
+
+def test_every_way_to_an_item_is_counted(cloud):
+    update(cloud)
+    update(cloud, IndexName="index")
+    entry = {**item("a"), "g": {"S": "g"}}
+    cloud("PutItem", TableName="table", Item=entry)
+    cloud("GetItem", TableName="table", Key=item("a"))
+    cloud("UpdateItem", TableName="table", Key=item("a"), AttributeUpdates={})
+    cloud("BatchGetItem", RequestItems={"table": {"Keys": [item("a")]}})
+    cloud("BatchWriteItem", RequestItems={"table": [{"PutRequest": {"Item": entry}}]})
+    cloud("TransactGetItems", TransactItems=[{"Get": {"TableName": "table", "Key": item("a")}}])
+    cloud("TransactWriteItems", TransactItems=[{"Delete": {"TableName": "table", "Key": item("none")}}])
+    cloud("Scan", TableName="table")
+    cloud("Scan", TableName="table", IndexName="index")
+    assert top(cloud, Rule.ITEM_ACCESSED) == [(item("a"), 7), (item("none"), 1)]
+    index = contributors.top(
+        cloud.store, cloud.table(), "index", Rule.PARTITION_ACCESSED, minutes=(MINUTE, MINUTE + 1), most=5
+    )
+    assert asyncio.run(index) == [({"g": {"S": "g"}}, 1)]
+
+
+def test_throttled_requests_are_counted_by_their_keys(cloud):
+    cloud.change(billing="PROVISIONED", throughput=Throughput(read=1, write=1))
+    update(cloud)
+    cloud("PutItem", TableName="table", Item={**item("a"), "blob": {"S": "x" * 350_000}})
+    for _ in range(2):
+        assert (
+            cloud.refused("PutItem", TableName="table", Item=item("b"))[0] == "ProvisionedThroughputExceededException"
+        )
+    assert top(cloud, Rule.ITEM_THROTTLED) == [(item("b"), 2)]

@@ -7,6 +7,7 @@ from typing import Any
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
+    contributors,
     item_collections,
     items,
     key_rules,
@@ -64,7 +65,7 @@ async def batch_get_item(call: Call, request: Request) -> Reply:
     refusal, room_bytes = None, REPLY_BYTES_MAX
     for get, row in zip(gets, rows, strict=True):
         size_bytes = 0 if row is None else records.item_size(row)
-        refused = throttling.refusal_of_read(call, get.table)
+        refused = throttling.refusal_of_read(call, get.table, key=get.key)
         if refused is not None or room_bytes < size_bytes:
             refusal = refusal or refused
             unprocessed.append(get)
@@ -72,6 +73,7 @@ async def batch_get_item(call: Call, request: Request) -> Reply:
         room_bytes -= size_bytes
         meter.name(get.table, get.given)
         meter.read(get.table, None, size_bytes, consistent=get.consistent)
+        contributors.accessed(get.table, None, get.key)
         throttling.charge(call, meter)
         if row is not None:
             answered[get.given].append(items.answered(row, get.projection))
@@ -118,7 +120,7 @@ async def batch_write_item(call: Call, request: Request) -> Reply:
     done: list[tuple[str, Mutation]] = []
     for (given, write, mutation), outcome in zip(wanted, outcomes, strict=True):
         assert not isinstance(outcome, AwsError), "puts and deletes without conditions can't fail"
-        refused = throttling.refusal_of_write(call, mutation.table)
+        refused = throttling.refusal_of_write(call, mutation.table, key=mutation.key)
         if refused is not None:
             refusal = refusal or refused
             unprocessed.setdefault(given, []).append(write)

@@ -8,6 +8,7 @@ is, is counted for the keys that are asked for most, and lost for those asked fo
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 
 import orjson
@@ -17,7 +18,7 @@ from atoll.operation import Call, Cloud
 from atoll.reconcile import Reconciler
 from atoll.services.dynamodb import records, tables
 from atoll.services.dynamodb.records import Index, Item, Table
-from atoll.store import Reader, Store, Tx, keys, sums
+from atoll.store import Reader, Row, Store, Tx, keys, sums
 
 EVERY_SECONDS = 60.0
 KEPT_MINUTES = 15 * 24 * 60
@@ -43,6 +44,13 @@ def accessed(table: Table, index: Index | None, item_key: Item) -> None:
     """A request has touched this item. Costs nothing where insights are off."""
     if table.insights:
         _count(table, index, item_key, Rule.PARTITION_ACCESSED, Rule.ITEM_ACCESSED)
+
+
+def accessed_all(table: Table, index: Index | None, rows: Sequence[Row]) -> None:
+    """A page of items, or of an index's entries, has been read."""
+    if table.insights:
+        for _, row in rows:
+            accessed(table, index, records.decode_item(row))
 
 
 def throttled(table: Table, index: Index | None, item_key: Item) -> None:

@@ -7,6 +7,7 @@ import orjson
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
+    contributors,
     item_collections,
     key_rules,
     mutations,
@@ -42,12 +43,13 @@ async def get_item(call: Call, request: Request) -> Reply:
     name = request["TableName"]
     table = await tables.find(call, name)
     key_rules.check_key(table, key)
-    throttling.admit_read(call, table)
+    throttling.admit_read(call, table, key=key)
     row = await call.tx.get(records.items_shelf(table), places.place(table, key))
     meter = Meter(request.get("ReturnConsumedCapacity"))
     meter.name(table, name)
     size_bytes = 0 if row is None else records.item_size(row)
     meter.read(table, None, size_bytes, consistent=request.get("ConsistentRead", False))
+    contributors.accessed(table, None, key)
     throttling.charge(call, meter)
     reply: Reply = {}
     if row is not None:
@@ -123,7 +125,7 @@ def conditional_check_failed(before: Stored | None, *, with_item: bool) -> AwsEr
 
 async def _carry_out(call: Call, request: Request, mutation: Mutation) -> Reply:
     table = mutation.table
-    throttling.admit_write(call, table)
+    throttling.admit_write(call, table, key=mutation.key)
     outcome = await mutations.evaluate(call.tx, mutation)
     meter = Meter(request.get("ReturnConsumedCapacity"))
     meter.name(table, request["TableName"])

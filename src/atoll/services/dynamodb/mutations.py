@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from atoll.aws.errors import AwsError
-from atoll.services.dynamodb import changes, key_rules, places, records, stored, values
+from atoll.services.dynamodb import changes, contributors, key_rules, places, records, stored, values
 from atoll.services.dynamodb.changes import Written
 from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.expressions.updates import Update
@@ -83,6 +83,7 @@ async def evaluate_all(tx: Any, mutations: Sequence[Mutation]) -> list[Outcome |
 
 def judge(mutation: Mutation, row: bytes | None) -> Outcome:
     """What the mutation makes of the item in `row`. Raises ValidationException where an update can't be."""
+    contributors.accessed(mutation.table, None, mutation.key)
     before = None if row is None else stored.read(row)
     if mutation.must_exist and before is None:
         return Outcome(None, None, holds=False)

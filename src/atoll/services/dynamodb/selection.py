@@ -8,7 +8,7 @@ import orjson
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply
-from atoll.services.dynamodb import paging, places, records, throttling
+from atoll.services.dynamodb import contributors, paging, places, records, throttling
 from atoll.services.dynamodb.capacity import Meter
 from atoll.services.dynamodb.expressions import conditions, legacy, projections
 from atoll.services.dynamodb.expressions.bindings import Bindings
@@ -174,6 +174,7 @@ async def read(call: Call, reading: Reading, meter: Meter) -> Page:
     page = await paging.read_page(call.tx, reading.span, reading.limit, fetch)
     _charge(meter, reading, page)
     throttling.charge(call, meter)
+    contributors.accessed_all(source.table, source.index, page.rows)
     return page
 
 

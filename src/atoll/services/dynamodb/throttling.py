@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
+from atoll.services.dynamodb import contributors
 from atoll.services.dynamodb.capacity import Meter
-from atoll.services.dynamodb.records import Index, Table
+from atoll.services.dynamodb.records import Index, Item, Table
 
 BURST_SECONDS = 300
 BUCKETS_MAX = 10_000
@@ -43,34 +44,41 @@ _buckets: dict[tuple[str, str], _Bucket] = {}
 """By the uid of a table or an index, and "read" or "write"."""
 
 
-def admit_read(call: Call, table: Table, index: Index | None = None) -> None:
-    """Raises ProvisionedThroughputExceededException or ThrottlingException."""
-    refusal = refusal_of_read(call, table, index)
+def admit_read(call: Call, table: Table, index: Index | None = None, *, key: Item | None = None) -> None:
+    """Raises ProvisionedThroughputExceededException or ThrottlingException. `key`: of the item it is about."""
+    refusal = refusal_of_read(call, table, index, key=key)
     if refusal is not None:
         raise refusal
 
 
-def admit_write(call: Call, table: Table) -> None:
+def admit_write(call: Call, table: Table, *, key: Item | None = None) -> None:
     """The same. An index that can't take the write holds up the table, too."""
-    refusal = refusal_of_write(call, table)
+    refusal = refusal_of_write(call, table, key=key)
     if refusal is not None:
         raise refusal
 
 
-def refusal_of_read(call: Call, table: Table, index: Index | None = None) -> AwsError | None:
+def refusal_of_read(
+    call: Call, table: Table, index: Index | None = None, *, key: Item | None = None
+) -> AwsError | None:
     """None: it may run. Local indexes draw on the table's throughput."""
     if not _is_limited(table):
         return None
-    return _refusal(call, table, index if index is not None and index.is_global else None, "read")
+    refusal = _refusal(call, table, index if index is not None and index.is_global else None, "read")
+    if refusal is not None and key is not None:
+        contributors.throttled(table, index, key)
+    return refusal
 
 
-def refusal_of_write(call: Call, table: Table) -> AwsError | None:
+def refusal_of_write(call: Call, table: Table, *, key: Item | None = None) -> AwsError | None:
     if not _is_limited(table):
         return None
     refusal = _refusal(call, table, None, "write")
     for index in table.indexes:
         if refusal is None and index.is_global:
             refusal = _refusal(call, table, index, "write")
+    if refusal is not None and key is not None:
+        contributors.throttled(table, None, key)
     return refusal
 
 

@@ -14,6 +14,7 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
+    contributors,
     item_collections,
     items,
     key_rules,
@@ -114,7 +115,9 @@ async def carry_out(call: Call, actions: Sequence[Action], meter: Meter) -> list
     outcomes = await mutations.evaluate_all(call.tx, [action.mutation for action in actions])
     errors: list[AwsError | None] = []
     for action, outcome in zip(actions, outcomes, strict=True):
-        error = throttling.refusal_of_write(call, action.mutation.table) or _error_of(action, outcome)
+        error = throttling.refusal_of_write(call, action.mutation.table, key=action.mutation.key) or _error_of(
+            action, outcome
+        )
         errors.append(error)
     if any(errors):
         for action, outcome in zip(actions, outcomes, strict=True):
@@ -253,6 +256,7 @@ async def transact_get_items(call: Call, request: Request) -> Reply:
     for get, table, size_bytes in zip(gets, found, sizes, strict=True):
         meter.name(table, get["TableName"])
         meter.read(table, None, size_bytes, consistent=True, transactional=True)
+        contributors.accessed(table, None, get["Key"])
     throttling.charge(call, meter)
     responses = [
         {} if row is None else {"Item": items.answered(row, projection)}
