@@ -238,7 +238,8 @@ class Client(threading.Thread):
         members: dict[str, Any] = {"TransactItems": [{"Put": put}, _change(source, -amount), _change(target, amount)]}
         try:
             if token is not None:
-                # Asked again after no answer it must happen once, though nothing else would keep it from happening twice.
+                # Asked again it must not happen again, though nothing but the token would keep it from that.
+                self._until_answered("TransactWriteItems", ClientRequestToken=token, **members)
                 self._until_answered("TransactWriteItems", ClientRequestToken=token, **members)
             else:
                 put["ConditionExpression"] = "attribute_not_exists(pk)"
