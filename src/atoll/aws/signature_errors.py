@@ -166,7 +166,7 @@ class S3Wording:
         return AwsError("ExpiredToken", "The provided token has expired.", 400, None, **{"Token-0": token})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # There are four of them, and caches go by which.
 class ServiceWording:
     """Of every service but S3. `status` is that of a refusal; JSON services answer 400 to everything that is the caller's."""
 

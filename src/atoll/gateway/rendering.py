@@ -7,6 +7,7 @@ from typing import Final
 from atoll.aws.wire import WireReply
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_OF_THE_FRAME: Final = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 
 
@@ -31,6 +32,9 @@ def render_head(reply: WireReply, length: int, date: str, *, bodiless: bool, con
     dated = sized = False
     for name, value in reply.headers:
         lower = name.lower()
+        if lower not in _OF_THE_FRAME:
+            lines.append(f"{name}: {value}\r\n")
+            continue
         if lower == "content-length":
             assert bodiless or not body_allowed or int(value) == length, f"{length} bytes under Content-Length {value}"
             if reply.status == 204:

@@ -1,6 +1,7 @@
 """Access keys of users and of the root. A key's row holds all that authentication needs, so a request costs one read."""
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from atoll.aws.errors import AwsError
 from atoll.base import ids
@@ -14,11 +15,17 @@ from atoll.store import Reader, keys
 if TYPE_CHECKING:
     from atoll.aws.types import iam as types
 
+CREDENTIALS_KEPT_MAX: Final = 1024
+
 
 async def find_credential(reader: Reader, access_key_id: str) -> Credential | None:
     row = await reader.get(records.KEYS, keys.pack(access_key_id))
-    if row is None:
-        return None
+    return None if row is None else _credential_of(row, access_key_id)
+
+
+@lru_cache(maxsize=CREDENTIALS_KEPT_MAX)
+def _credential_of(row: bytes, access_key_id: str) -> Credential | None:
+    """Every request reads its key's row, and hardly ever another than the last."""
     key = records.decode_access_key(row)
     if not key.active:
         return None
