@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.waiting import active, items_of, until
+from tests.conformance.waiting import active, items_of, refusal, until
 
 NOWHERE = "arn:aws:dynamodb:us-east-1:123456789012:table/table-name/backup/01623095754481-2cfcd6f9"
 
@@ -42,12 +42,6 @@ def target(dynamodb: Any) -> Iterator[str]:
 def status(dynamodb: Any, arn: str) -> str:
     told: str = dynamodb.describe_backup(BackupArn=arn)["BackupDescription"]["BackupDetails"]["BackupStatus"]
     return told
-
-
-def refusal(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 def put(dynamodb: Any, table: str, count: int, **more: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.waiting import active, items_of, until
+from tests.conformance.waiting import active, items_of, refusal, until
 
 ON = {"PointInTimeRecoveryEnabled": True}
 
@@ -20,12 +20,6 @@ def target(dynamodb: Any) -> Iterator[str]:
     yield name
     with suppress(ClientError):
         dynamodb.delete_table(TableName=name)
-
-
-def refusal(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 def enable(dynamodb: Any, table: str, **more: Any) -> Any:
