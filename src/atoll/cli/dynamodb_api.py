@@ -15,6 +15,7 @@ import orjson
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ConnectionError as Unconnected
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import URLLib3Session
 
@@ -43,6 +44,7 @@ class Api:
     def __init__(self, url: str, region: str, credentials: Credentials, connections: int) -> None:
         self.url = url
         self._signer = SigV4Auth(credentials, "dynamodb", region)
+        self._answered = False
         self._http = URLLib3Session(max_pool_connections=connections, timeout=ANSWER_SECONDS_MAX)
 
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
@@ -52,10 +54,12 @@ class Api:
             last = attempt == ATTEMPTS_MAX - 1
             try:
                 status, answer = self._send(operation, body)
-            except HTTPClientError as error:
-                if last:
+            except (HTTPClientError, Unconnected) as error:
+                # Where nobody ever answered there is no cloud; one that did may be restarting.
+                if last or not self._answered:
                     raise Failed(f"{self.url} does not answer: {error}") from error
             else:
+                self._answered = True
                 if status == 200:
                     return answer
                 code, message = _refusal(answer)
