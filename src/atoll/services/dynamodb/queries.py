@@ -9,7 +9,7 @@ from atoll.services.dynamodb.expressions import key_conditions, legacy
 from atoll.services.dynamodb.expressions.bindings import Bindings, of_request
 from atoll.services.dynamodb.expressions.key_conditions import KeyCondition, SortTerm
 from atoll.services.dynamodb.paging import Source, Span
-from atoll.services.dynamodb.records import Item
+from atoll.services.dynamodb.records import Item, Table
 from atoll.services.dynamodb.selection import Reading
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import keys
@@ -29,10 +29,8 @@ async def query(call: Call, request: Request) -> Reply:
         raise _validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    if "KeyConditionExpression" in request:
-        key_conditions.check_key_condition(request["KeyConditionExpression"], bindings)
     wanted = selection.of_request(request, bindings, "QueryFilter")
-    table = await tables.find(call, request["TableName"])
+    table = await _table(call, request, bindings)
     source = selection.source_of(request, table)
     start = request.get("ExclusiveStartKey")
     if start is not None:
@@ -49,6 +47,16 @@ async def query(call: Call, request: Request) -> Reply:
     selection.check_filter(source, wanted)
     reading = Reading(source, span, wanted, request.get("Limit"), bool(request.get("ConsistentRead")))
     return await selection.answer(call, request, reading)
+
+
+async def _table(call: Call, request: Request, bindings: Bindings) -> Table:
+    try:
+        return await tables.find(call, request["TableName"])
+    except AwsError:
+        # What is wrong with the expression whatever the table is told first.
+        if "KeyConditionExpression" in request:
+            key_conditions.check_key_condition(request["KeyConditionExpression"], bindings)
+        raise
 
 
 def _key_condition(request: Request, bindings: Bindings, source: Source) -> KeyCondition:
