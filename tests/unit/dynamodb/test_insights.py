@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from tests.support import NOW
 from tests.unit.dynamodb.streaming import StreamingCloud
@@ -190,3 +191,14 @@ def test_throttled_requests_are_counted_by_their_keys(cloud):
             cloud.refused("PutItem", TableName="table", Item=item("b"))[0] == "ProvisionedThroughputExceededException"
         )
     assert top(cloud, Rule.ITEM_THROTTLED) == [(item("b"), 2)]
+
+
+def test_an_index_made_again_has_no_setting(cloud):
+    update(cloud, IndexName="index")
+    cloud.later(10)
+    (index,) = cloud.table().indexes
+    cloud.change(indexes=[msgspec.structs.replace(index, created=cloud.now)])
+    assert describe(cloud, IndexName="index")["ContributorInsightsStatus"] == "DISABLED"
+    assert cloud("ListContributorInsights")["ContributorInsightsSummaries"] == []
+    cloud.change(indexes=[])
+    assert cloud("ListContributorInsights")["ContributorInsightsSummaries"] == []

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 import orjson
 
@@ -68,6 +69,12 @@ def rules(table: Table, index: Index | None, mode: str) -> list[Rule]:
     return found
 
 
+def setting_of(table: Table, index: Index | None) -> dict[str, Any] | None:
+    """None: never set. An index that was dropped and made again has none of what its predecessor had."""
+    setting = table.insights.get(index.name if index is not None else "")
+    return None if setting is None or (index is not None and index.created > setting["created"]) else setting
+
+
 def shelf_of(table: Table) -> bytes:
     return records.shelf(table.account, table.region, f"n/{table.uid}")
 
@@ -80,7 +87,7 @@ def _names(table: Table, index: Index | None) -> tuple[list[str], list[str]]:
 
 def _count(table: Table, index: Index | None, item_key: Item, partition_rule: Rule, item_rule: Rule) -> None:
     name = index.name if index is not None else ""
-    setting = table.insights.get(name)
+    setting = setting_of(table, index)
     if setting is None or not setting["enabled"]:
         return
     counted = rules(table, index, setting["mode"])

@@ -24,7 +24,7 @@ async def update_contributor_insights(
     table = await tables.find_own(call, request["TableName"])
     index = _index(table, request.get("IndexName"))
     name = index.name if index is not None else ""
-    before = table.insights.get(name, {})
+    before = contributors.setting_of(table, index) or {}
     enabled = request["ContributorInsightsAction"] == "ENABLE"
     mode = request.get("ContributorInsightsMode", before.get("mode", DEFAULT_MODE))
     same = (before.get("enabled", False), before.get("mode", mode)) == (enabled, mode)
@@ -51,7 +51,7 @@ async def describe_contributor_insights(
     table = await tables.find(call, request["TableName"])
     index = _index(table, request.get("IndexName"))
     name = index.name if index is not None else ""
-    setting = table.insights.get(name)
+    setting = contributors.setting_of(table, index)
     reply: dict[str, Any] = {"TableName": table.name}
     if name:
         reply["IndexName"] = name
@@ -95,8 +95,10 @@ async def list_contributor_insights(
 
 def _summaries(table: Table, after: tuple[str, str]) -> list["types.ContributorInsightsSummary"]:
     found: list[types.ContributorInsightsSummary] = []
-    for name, setting in sorted(table.insights.items()):
-        if (table.name, name) > after:
+    for index in (None, *sorted(table.indexes, key=lambda index: index.name)):
+        name = index.name if index is not None else ""
+        setting = contributors.setting_of(table, index)
+        if setting is not None and (table.name, name) > after:
             summary: types.ContributorInsightsSummary = {"TableName": table.name}
             if name:
                 summary["IndexName"] = name
