@@ -48,7 +48,7 @@ class Reading:
     def __init__(self, **settings):
         self.cloud = TestCloud(dynamodb)
         request = {
-            "TableName": "table",
+            "TableName": "music",
             "KeySchema": key_schema("p", "c"),
             "AttributeDefinitions": [
                 {"AttributeName": name, "AttributeType": kind}
@@ -66,8 +66,8 @@ class Reading:
         self("CreateTable", **{member: value for member, value in request.items() if value is not None})
 
     def __call__(self, operation, **request):
-        if operation in ("Query", "Scan", "PutItem"):
-            request.setdefault("TableName", "table")
+        if operation in ("Query", "Scan", "PutItem", "GetItem"):
+            request.setdefault("TableName", "music")
         return orjson.loads(orjson.dumps(asyncio.run(self.cloud(operation, **request)), default=str))
 
     def refused(self, operation, **request):
@@ -84,6 +84,9 @@ class Reading:
         item = {"p": text(p), "c": text(c), **others}
         self("PutItem", Item=item)
         return item
+
+    def get(self, p, c):
+        return self("GetItem", Key={"p": text(p), "c": text(c)}).get("Item")
 
     def query(self, condition="p = :p", filtered=None, values=None, **request):
         given = {":p": text("a"), **(values or {})}

@@ -309,6 +309,6 @@ def test_a_query_pays_for_what_it_looks_at_together(table):
     for i in range(3):
         table.put("a", f"{i}", v=text("v" * 3000))
     reply = table.query(filtered="attribute_exists(w)", ReturnConsumedCapacity="TOTAL")
-    assert reply["ConsumedCapacity"] == {"TableName": "table", "CapacityUnits": 1.5}
+    assert reply["ConsumedCapacity"] == {"TableName": "music", "CapacityUnits": 1.5}
     reply = table.query(ReturnConsumedCapacity="INDEXES", ConsistentRead=True)
-    assert reply["ConsumedCapacity"] == {"TableName": "table", "CapacityUnits": 3.0, "Table": {"CapacityUnits": 3.0}}
+    assert reply["ConsumedCapacity"] == {"TableName": "music", "CapacityUnits": 3.0, "Table": {"CapacityUnits": 3.0}}

@@ -109,7 +109,7 @@ def test_a_scan_of_an_on_demand_table_pays_for_each_of_its_four_partitions(table
     table.put("a", "b")
     for consistent, units in ((False, 2.0), (True, 4.0)):
         reply = table("Scan", ConsistentRead=consistent, ReturnConsumedCapacity="TOTAL")
-        assert reply["ConsumedCapacity"] == {"TableName": "table", "CapacityUnits": units}
+        assert reply["ConsumedCapacity"] == {"TableName": "music", "CapacityUnits": units}
 
 
 def test_a_scan_of_a_provisioned_table_pays_for_one():
