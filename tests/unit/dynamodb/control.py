@@ -75,5 +75,6 @@ class Control:
         asyncio.run(self.cloud.store.run(attempt))
 
     def reconcile(self):
-        asyncio.run(backfill.keep_indexes(self.cloud.store))
+        asyncio.run(backfill.fill_indexes(self.cloud.store))
+        asyncio.run(backfill.empty_indexes(self.cloud.store))
         asyncio.run(backfill.sweep(self.cloud.store))

@@ -241,3 +241,31 @@ def test_conditions_may_ask_for_tags(tables):
     assert facts("aws:resourcetag/team") == ["blue"]
     facts = facts_of(tables, "TagResource", ResourceArn=ARN, Tags=[{"Key": "env", "Value": "test"}])
     assert (facts("aws:requesttag/env"), facts("aws:tagkeys")) == (["test"], ["env"])
+
+
+@pytest.mark.parametrize(
+    ("statement_", "keys_", "attributes_", "full"),
+    [
+        ("SELECT a.b FROM music WHERE p = 'x' AND c > 1", ["x"], ["a", "c", "p"], ["false"]),
+        ("SELECT a FROM music WHERE p IN ['x', 'y'] OR 'z' = p", ["x", "y", "z"], ["a", "p"], ["false"]),
+        ("SELECT a FROM music WHERE p = 'x' OR c = 1", None, ["a", "c", "p"], ["true"]),
+        ("SELECT a FROM music WHERE NOT p = 'x'", None, ["a", "p"], ["true"]),
+        ("INSERT INTO music VALUE {'p': 'x', 'a': 1}", ["x"], ["a", "p"], None),
+        ("UPDATE music SET a = b + 1 REMOVE c WHERE p = 'x'", ["x"], ["a", "b", "c", "p"], ["false"]),
+        ("DELETE FROM music WHERE p = 'x'", ["x"], ["p"], ["false"]),
+    ],
+)
+def test_conditions_may_ask_the_same_of_statements(tables, statement_, keys_, attributes_, full):
+    facts = facts_of(tables, "ExecuteStatement", Statement=statement_)
+    assert facts("dynamodb:leadingkeys") == keys_
+    assert facts("dynamodb:attributes") == attributes_
+    assert facts("dynamodb:fulltablescan") == full
+
+
+def test_who_selects_everything_says_so(tables):
+    assert facts_of(tables, "ExecuteStatement", Statement="SELECT * FROM music")("dynamodb:select") == [
+        "ALL_ATTRIBUTES"
+    ]
+    batch = facts_of(tables, "BatchExecuteStatement", Statements=[{"Statement": "SELECT a FROM music WHERE p = 'x'"}])
+    assert batch("dynamodb:select") == ["SPECIFIC_ATTRIBUTES"]
+    assert batch("dynamodb:enclosingoperation") == ["BatchExecuteStatement"]

@@ -12,7 +12,7 @@ from typing import Any
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import changes, jobs, places, records, values
+from atoll.services.dynamodb import changes, jobs, places, records, values, vector_rules
 from atoll.services.dynamodb.describe import ACTIVE, CREATING
 from atoll.services.dynamodb.records import JOBS, Index, Table
 from atoll.services.dynamodb.table_updates import BACKFILL_JOB, DROP_JOB, IndexWork
@@ -28,29 +28,39 @@ _PIECE_ROWS = 50
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
     store = cloud.store
 
-    async def indexes(_: int) -> None:
-        await keep_indexes(store)
+    async def fills(_: int) -> None:
+        await fill_indexes(store)
+
+    async def drops(_: int) -> None:
+        await empty_indexes(store)
 
     async def sweeps(_: int) -> None:
         await sweep(store)
 
     return [
-        Reconciler("dynamodb-indexes", indexes, store, clock, every_seconds=EVERY_SECONDS),
+        # Each of its own, so that a big one does not keep the others waiting.
+        Reconciler("dynamodb-fills", fills, store, clock, every_seconds=EVERY_SECONDS),
+        Reconciler("dynamodb-drops", drops, store, clock, every_seconds=EVERY_SECONDS),
         Reconciler("dynamodb-sweeps", sweeps, store, clock, every_seconds=EVERY_SECONDS),
     ]
 
 
-async def keep_indexes(store: Store) -> None:
-    """One pass: every index that is being made gets made, every one that is being dropped gets emptied."""
+async def fill_indexes(store: Store) -> None:
+    """One pass: every index that is being made gets made."""
 
-    async def fill(job: jobs.Job[IndexWork]) -> bool:
+    async def turn(job: jobs.Job[IndexWork]) -> bool:
         return await _fill(store, job)
 
-    async def drop(job: jobs.Job[IndexWork]) -> bool:
+    await jobs.each(store, BACKFILL_JOB, IndexWork, turn)
+
+
+async def empty_indexes(store: Store) -> None:
+    """One pass: every index that is being dropped gets emptied."""
+
+    async def turn(job: jobs.Job[IndexWork]) -> bool:
         return await _drop(store, job)
 
-    await jobs.each(store, BACKFILL_JOB, IndexWork, fill)
-    await jobs.each(store, DROP_JOB, IndexWork, drop)
+    await jobs.each(store, DROP_JOB, IndexWork, turn)
 
 
 async def sweep(store: Store) -> None:
@@ -97,8 +107,10 @@ async def _fill_range(tx: Any, table: Table, index: Index) -> bool:
         if entry is None:
             continue
         place, projected = entry
-        entry_bytes = values.item_size(projected)
-        tx.put(entries, place, records.encode_item(projected, entry_bytes))
+        # The entry of an index that projects everything is the item's own row.
+        kept = row if index.projection == "ALL" else records.encode_item(projected, values.item_size(projected))
+        entry_bytes = records.item_size(kept)
+        tx.put(entries, place, kept)
         grown_items, grown_bytes = grown_items + 1, grown_bytes + entry_bytes
     tx.add(records.counters_shelf(table), changes.counter_of_index(index), grown_items, grown_bytes)
     if rows:
@@ -134,6 +146,7 @@ async def _drop(store: Store, job: jobs.Job[IndexWork]) -> bool:
         table, index = found
         table.indexes.remove(index)
         used = {name for kept in table.indexes for name in (*kept.hash, *kept.range)} | set(table.key_names)
+        used |= vector_rules.defined_names(table.vectors)
         table.attributes = {name: kind for name, kind in table.attributes.items() if name in used}
         tx.delete(records.counters_shelf(table), changes.counter_of_index(index))
         tx.put(records.tables_shelf(table.account, table.region), records.table_key(table.name), records.encode(table))

@@ -34,10 +34,11 @@ Request = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class OnItems(Permission):
-    """`requests` are what is asked of the items: the request itself, or its parts about this table."""
+    """`requests` are what is asked of the items: the request itself, or its parts about this table; or `statement` says it."""
 
     requests: Sequence[Request] = ()
     index: str | None = None
+    statement: Any = None  # A partiql.tree.Statement.
     table: Table | None = field(default=None, compare=False)
 
     @property
@@ -77,6 +78,11 @@ def table_facts(table: Table) -> dict[str, Any]:
 
 def item_facts(permission: OnItems) -> dict[str, Any]:
     facts: dict[str, Any] = {}
+    if permission.statement is not None and permission.table is not None:
+        # PartiQL is loaded with its operations: whoever has a statement has it.
+        from atoll.services.dynamodb.statement_facts import facts_of
+
+        return facts_of(permission.statement, _leading_names(permission.table, permission.index))
     attributes = {name for request in permission.requests for name in _attributes(request)}
     if attributes:
         facts["dynamodb:Attributes"] = sorted(attributes)

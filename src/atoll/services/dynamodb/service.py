@@ -6,6 +6,7 @@ back to what was asked.
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from atoll.aws.errors import AwsError
@@ -104,14 +105,8 @@ def _transact(call: Call, operation: str, request: Request) -> Iterator[Permissi
             yield _enclosed(permission, operation)
 
 
-def _enclosed(permission: Permission, operation: str) -> Permission:
-    context = {**permission.context, "dynamodb:EnclosingOperation": operation}
-    return OnItems(
-        permission.action,
-        permission.resource,
-        context,
-        requests=permission.requests if isinstance(permission, OnItems) else (),
-    )
+def _enclosed(permission: OnItems, operation: str) -> OnItems:
+    return replace(permission, context={**permission.context, "dynamodb:EnclosingOperation": operation})
 
 
 def _execute(call: Call, operation: str, request: Request) -> Iterator[Permission]:
@@ -127,11 +122,11 @@ def _execute_batch(call: Call, operation: str, request: Request) -> Iterator[Per
             yield _enclosed(found, operation)
 
 
-def _of_statement(call: Call, request: Request) -> Permission | None:
+def _of_statement(call: Call, request: Request) -> OnItems | None:
     """None: it is no statement, which the operation says better."""
     # PartiQL's parser is loaded with its operations; whoever only judges need not have it.
     from atoll.services.dynamodb.partiql.parser import parse
-    from atoll.services.dynamodb.partiql.tree import Exists
+    from atoll.services.dynamodb.partiql.tree import Exists, Select
     from atoll.services.dynamodb.values import take_value
 
     parameters = deepcopy(request.get("Parameters") or [])
@@ -143,8 +138,10 @@ def _of_statement(call: Call, request: Request) -> Permission | None:
         arn = table_arn(call, select.target.table)
     except AwsError:
         return None
-    resource = arn if select.target.index is None else f"{arn}/index/{select.target.index}"
-    return Permission(f"dynamodb:PartiQL{type(select).__name__}", resource, plain_facts(request))
+    index = select.target.index if isinstance(select, Select) else None
+    resource = arn if index is None else f"{arn}/index/{index}"
+    action = f"dynamodb:PartiQL{type(select).__name__}"
+    return OnItems(action, resource, plain_facts(request), index=index, statement=statement)
 
 
 def _restore_backup(call: Call, operation: str, request: Request) -> Iterator[Permission]:
