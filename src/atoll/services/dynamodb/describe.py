@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from atoll.operation import Call
+from atoll.services.dynamodb import vector_rules
 from atoll.services.dynamodb.provisioning import NO_LIMIT, ON_DEMAND, decreases_today, warm_units
 from atoll.services.dynamodb.records import Index, Table, Throughput, counters_shelf
 from atoll.store import Reader, keys, sums
@@ -166,6 +167,8 @@ def _rest(table: Table) -> dict[str, Any]:
             told["TableClassSummary"]["LastUpdateDateTime"] = table.table_class_changed
     if table.restored:
         told["RestoreSummary"] = table.restored
+    if table.vectors:
+        told["VectorIndexes"] = vector_rules.described(table)
     if table.sse:
         told["SSEDescription"] = table.sse
     return told

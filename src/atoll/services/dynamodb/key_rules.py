@@ -3,7 +3,7 @@
 from collections.abc import Container
 
 from atoll.aws.errors import AwsError
-from atoll.services.dynamodb import values
+from atoll.services.dynamodb import values, vector_rules
 from atoll.services.dynamodb.places import PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX
 from atoll.services.dynamodb.records import Index, Item, Table, Value
 
@@ -43,12 +43,14 @@ def check_item(table: Table, item: Item) -> None:
                 f"{_INVALID}Type mismatch for key {name} expected: {kind} actual: {next(iter(value), 'NULL')}"
             )
     _check_lengths(table, item)
-    if table.indexes:
+    if table.indexes or table.vectors:
         check_indexes(table, item)
 
 
 def check_indexes(table: Table, item: Item, updated: Container[str] | None = None) -> None:
     """`updated`: only these attributes were written by an update; what lay there before an index came is let be."""
+    if table.vectors:
+        vector_rules.check_vectors(table, item, updated)
     for index in table.indexes:
         for name in index.hash:
             if name in item and name not in table.key_names and (updated is None or name in updated):

@@ -113,7 +113,7 @@ def _updated(mutation: Mutation, before: Stored | None) -> Stored | None:
     size_bytes = values.item_size(item)
     if size_bytes > ITEM_BYTES_MAX:
         raise AwsError("ValidationException", "Item size to update has exceeded the maximum allowed size")
-    if mutation.table.indexes:
+    if mutation.table.indexes or mutation.table.vectors:
         key_rules.check_indexes(mutation.table, item, change.attributes)
     return stored.new(item, size_bytes)
 

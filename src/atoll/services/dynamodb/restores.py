@@ -29,6 +29,7 @@ from atoll.services.dynamodb import (
     settings,
     stored,
     tables,
+    vector_rules,
 )
 from atoll.services.dynamodb.backups import Backup
 from atoll.services.dynamodb.jobs import Job
@@ -93,7 +94,6 @@ async def new_target(call: Call, source: Table, request: Any, summary: dict[str,
     target.status = CREATING
     target.table_class = source.table_class
     target.restored = {**summary, "RestoreInProgress": True}
-    target.vectors = _vectors(source, request)
     await tables.put_new(call, target)
     return target
 
@@ -103,6 +103,7 @@ def _definition(source: Table, request: Any) -> dict[str, Any]:
     billing = request.get("BillingModeOverride", source.billing)
     indexes = [*_indexes(source, request, billing)]
     used = {*source.key_names}.union(*((*index.hash, *index.range) for index, _ in indexes))
+    used |= vector_rules.defined_names(_vectors(source, request))
     asked: dict[str, Any] = {
         "TableName": request["TargetTableName"],
         "AttributeDefinitions": [
@@ -115,7 +116,8 @@ def _definition(source: Table, request: Any) -> dict[str, Any]:
     for index, throughput in indexes:
         shown = {**_shown(index), **throughput}
         asked.setdefault("GlobalSecondaryIndexes" if index.is_global else "LocalSecondaryIndexes", []).append(shown)
-    return asked
+    vectors = _vectors(source, request)
+    return {**asked, "VectorIndexes": vectors} if vectors else asked
 
 
 def _throughput(source: Table, request: Any, billing: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.operation import Call
-from atoll.services.dynamodb import access, definitions, jobs, policy_rules, provisioning, settings
+from atoll.services.dynamodb import access, definitions, jobs, policy_rules, provisioning, settings, vector_rules
 from atoll.services.dynamodb.describe import CREATING, DELETING, describe
 from atoll.services.dynamodb.names import Place, check_name, invalid, locate, validation
 from atoll.services.dynamodb.records import (
@@ -122,6 +122,7 @@ def new_table(call: Call, request: Mapping[str, Any]) -> Table:
     indexes = definitions.indexes_of(request, attributes, table_hash, table_range, call.now)
     used = {table_hash, table_range} - {None}
     used |= {name for index in indexes for name in (*index.hash, *index.range)}
+    used |= vector_rules.defined_names(request.get("VectorIndexes"))
     definitions.check_all_used(attributes, [name for name in used if name], with_indexes=bool(indexes))
     billing = request.get("BillingMode", provisioning.PROVISIONED)
     table = Table(
