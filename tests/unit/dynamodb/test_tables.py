@@ -301,7 +301,6 @@ def element(name, kind):
             INVALID + "StreamViewType must be specified when StreamEnabled is true",
         ),
         ({"SSESpecification": {"Enabled": True}}, INVALID + "Encryption with a key of KMS is not supported"),
-        ({"VectorIndexes": [{"IndexName": "v"}]}, "VectorIndexes is not supported"),
     ],
 )
 def test_a_bad_table_is_refused_in_awss_words(tables, request_, message):

@@ -10,7 +10,6 @@ else is judged beforehand (`weigh`), and the operation is held to the policy tha
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from atoll.aws.errors import AwsError
@@ -20,7 +19,7 @@ from atoll.facts import Facts, Principal, principal_behind
 from atoll.operation import Call, Permission
 from atoll.services.dynamodb.names import Place, read_arn
 from atoll.services.dynamodb.records import Table, decode_table, table_key, tables_shelf
-from atoll.services.dynamodb.request_facts import OnItems, table_facts
+from atoll.services.dynamodb.request_facts import OfItems, OnItems, table_facts
 from atoll.services.dynamodb.service import ASKED, asked_of, dynamodb, dynamodbstreams
 from atoll.store import Conflict
 
@@ -34,7 +33,7 @@ async def weigh(call: Call, permissions: Sequence[Permission]) -> Sequence[Permi
     if call.identity.kind == "service" or not permissions:
         return permissions
     call.premises[_WEIGHED] = True
-    rows: dict[Place, bytes | None] = {}
+    rows: dict[str, bytes | None] = {}
     weighed: list[Permission] = []
     for permission in permissions:
         place = read_arn(permission.resource)
@@ -43,11 +42,10 @@ async def weigh(call: Call, permissions: Sequence[Permission]) -> Sequence[Permi
             continue
         if call.identity.kind == "anonymous":
             raise refusal(call, permission)
-        table_place = place._replace(inside="")
-        if table_place not in rows:
-            shelf = tables_shelf(place.account, place.region)
-            rows[table_place] = await call.cloud.store.get(shelf, table_key(place.name))
-        row = rows[table_place]
+        arn = place.arn
+        if arn not in rows:
+            rows[arn] = await call.cloud.store.get(tables_shelf(place.account, place.region), table_key(place.name))
+        row = rows[arn]
         weighed.append(await _weigh_one(call, permission, place, None if row is None else decode_table(row)))
     return weighed
 
@@ -84,16 +82,15 @@ async def _weigh_one(call: Call, permission: Permission, place: Place, table: Ta
         if place.account != call.account:
             raise refusal(call, permission)
         return permission
-    seen = _seen(permission, table)
     document = policy_of(table, place)
     call.premises[table.uid] = table.policy_revision
     if not document:
         if table.account != call.account:
             raise refusal(call, permission)
-        return seen
+        return _seen(permission, table)
     principal = await principal_behind(call, document)
     verdict = _judge(call, permission, table, place, principal)
-    return replace(seen, granted=verdict is Verdict.ALLOWED and table.account == call.account)
+    return _seen(permission, table, granted=verdict is Verdict.ALLOWED and table.account == call.account)
 
 
 def _judge(call: Call, permission: Permission, table: Table, place: Place, principal: Principal) -> Verdict:
@@ -131,13 +128,14 @@ def policy_of(table: Table, place: Place) -> str:
     return table.policy if not place.inside or place.inside.startswith("/index/") else ""
 
 
-def _seen(permission: Permission, table: Table) -> Permission:
+def _seen(permission: Permission, table: Table, *, granted: bool = False) -> Permission:
     """With all that conditions may ask."""
-    context: Mapping[str, Any] = {**permission.context, **table_facts(table)}
-    if not isinstance(permission, OnItems):
-        return replace(permission, context=context) if table.tags else permission
-    found = replace(permission, context=context, table=table)
-    return replace(found, context=found.lazily)
+    context: Mapping[str, Any] = permission.context
+    if isinstance(permission, OnItems):
+        context = OfItems(permission, table)
+    elif table.tags:
+        context = {**context, **table_facts(table)}
+    return Permission(permission.action, permission.resource, context, granted)
 
 
 def refusal(call: Call, permission: Permission, *, denied: bool = False) -> AwsError:

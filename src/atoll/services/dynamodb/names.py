@@ -34,6 +34,7 @@ def invalid(message: str) -> AwsError:
     return validation(f"One or more parameter values were invalid: {message}")
 
 
+@lru_cache(maxsize=4096)
 def read_arn(arn: str) -> Place | None:
     """None when it is not the ARN of a table, or of anything in one."""
     match = _ARN.fullmatch(arn)

@@ -7,7 +7,7 @@ name does not depend on whether they are right, and an operation says that bette
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from atoll.aws.errors import AwsError
@@ -39,21 +39,22 @@ class OnItems(Permission):
     requests: Sequence[Request] = ()
     index: str | None = None
     statement: Any = None  # A partiql.tree.Statement.
-    table: Table | None = field(default=None, compare=False)
-
-    @property
-    def lazily(self) -> Mapping[str, Any]:
-        return _Lazily(self)
 
 
-class _Lazily(Mapping[str, Any]):
-    def __init__(self, permission: OnItems) -> None:
+class OfItems(Mapping[str, Any]):
+    """The facts of a permission on items of this table."""
+
+    __slots__ = ("_found", "_permission", "_table")
+
+    def __init__(self, permission: OnItems, table: Table) -> None:
         self._permission = permission
+        self._table = table
         self._found: dict[str, Any] | None = None
 
     def _facts(self) -> dict[str, Any]:
         if self._found is None:
-            self._found = {**self._permission.context, **item_facts(self._permission)}
+            facts = {**self._permission.context, **table_facts(self._table)}
+            self._found = facts | _item_facts(self._permission, self._table)
         return self._found
 
     def __getitem__(self, key: str) -> Any:
@@ -76,21 +77,20 @@ def table_facts(table: Table) -> dict[str, Any]:
     return {f"aws:ResourceTag/{name}": value for name, value in table.tags.items()}
 
 
-def item_facts(permission: OnItems) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    if permission.statement is not None and permission.table is not None:
+def _item_facts(permission: OnItems, table: Table) -> dict[str, Any]:
+    names = _leading_names(table, permission.index)
+    if permission.statement is not None:
         # PartiQL is loaded with its operations: whoever has a statement has it.
         from atoll.services.dynamodb.statement_facts import facts_of
 
-        return facts_of(permission.statement, _leading_names(permission.table, permission.index))
+        return facts_of(permission.statement, names)
+    facts: dict[str, Any] = {}
     attributes = {name for request in permission.requests for name in _attributes(request)}
     if attributes:
         facts["dynamodb:Attributes"] = sorted(attributes)
-    if permission.table is not None:
-        names = _leading_names(permission.table, permission.index)
-        keys = {text for request in permission.requests for text in _leading_keys(request, names)}
-        if keys:
-            facts["dynamodb:LeadingKeys"] = sorted(keys)
+    keys = {text for request in permission.requests for text in _leading_keys(request, names)}
+    if keys:
+        facts["dynamodb:LeadingKeys"] = sorted(keys)
     return facts
 
 

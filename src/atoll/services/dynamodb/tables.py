@@ -6,6 +6,7 @@ sweeps what it leaves (see `backfill`).
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -177,15 +178,20 @@ def check_made(table: Table) -> None:
 
 async def get(call: Call, name: str) -> Table | None:
     """Raises AccessDeniedException when the table's own policy, or its being another account's, is in the way."""
-    place = locate(call.account, call.region, name)
-    row = await call.tx.get(tables_shelf(place.account, place.region), table_key(place.name))
+    row = await call.tx.get(*_row_of(call.account, call.region, name))
     if row is None:
-        access.refuse_unknown(call, place)
+        access.refuse_unknown(call, locate(call.account, call.region, name))
         return None
     table = decode_table(row)
-    if table.policy or place.account != call.account:
+    if table.policy or table.account != call.account:
         access.hold(call, table)
     return table
+
+
+@lru_cache(maxsize=4096)
+def _row_of(account: str, region: str, name: str) -> tuple[bytes, bytes]:
+    place = locate(account, region, name)
+    return tables_shelf(place.account, place.region), table_key(place.name)
 
 
 def index_of(table: Table, name: str) -> Index:
