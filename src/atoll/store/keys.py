@@ -10,7 +10,8 @@ _END = b"\x00\x01"
 
 
 def pack(*parts: str | bytes | int) -> bytes:
-    return b"".join(_pack_one(part) for part in parts)
+    # Most keys are of one part, and every read makes one.
+    return _pack_one(parts[0]) if len(parts) == 1 else b"".join([_pack_one(part) for part in parts])
 
 
 def _pack_one(part: str | bytes | int) -> bytes:

@@ -9,7 +9,8 @@ An explicit denial anywhere wins.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from atoll.aws.errors import AwsError
 from atoll.aws.policy import Verdict, compile_policy
@@ -22,6 +23,7 @@ from atoll.services.iam.service import EntityPermission
 from atoll.store import Reader
 
 OWN = "identity-based policy"
+USERS_KEPT_MAX: Final = 1024
 
 
 class Layer(NamedTuple):
@@ -119,8 +121,14 @@ async def _entity(store: Reader, identity: Identity) -> User | Role | None:
     if identity.kind == "federated-user":
         name, unique_id = identity.session["issuer"], identity.session["issuer_id"]
     row = await store.get(records.shelf(identity.account, "users"), records.name_key(name))
-    user = records.decode_user(row) if row is not None else None
+    user = _user_of(row) if row is not None else None
     return user if user is not None and user.id == unique_id else None
+
+
+@lru_cache(maxsize=USERS_KEPT_MAX)
+def _user_of(row: bytes) -> User:
+    """Shared by all who read the same row: never to be changed."""
+    return records.decode_user(row)
 
 
 async def documents_of(store: Reader, entity: Entity) -> tuple[list[str], list[str]]:
