@@ -230,6 +230,11 @@ def element(name, kind):
             "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type",
         ),
         ({"KeySchema": keys("p", "p")}, "Invalid KeySchema: Some index key attribute have no definition"),
+        (
+            {"KeySchema": keys("q")},
+            INVALID + "Some index key attributes are not defined in AttributeDefinitions. Keys: [q], "
+            "AttributeDefinitions: [p]",
+        ),
         ({"KeySchema": keys("p", "c")}, "Invalid KeySchema: Some index key attribute have no definition"),
         (
             {"KeySchema": [*keys("p", "c"), element("z", "RANGE")]},

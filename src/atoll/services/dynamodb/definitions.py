@@ -40,8 +40,9 @@ def table_keys(request: Request, attributes: Mapping[str, str]) -> tuple[str, st
         )
     hashes, ranges = _simple_keys(schema)
     names = {*hashes, *ranges}
-    if not names <= attributes.keys() or len(names) < len(schema) > len(attributes):
+    if len(schema) > len(attributes):
         raise validation("Invalid KeySchema: Some index key attribute have no definition")
+    _check_defined(schema, attributes)
     if len(names) < len(schema):
         raise _same_name()
     return hashes[0], ranges[0] if ranges else None
@@ -151,10 +152,10 @@ def check_all_used(attributes: Mapping[str, str], used: Iterable[str], *, with_i
 
 
 def _check_defined(schema: Schema, attributes: Mapping[str, str]) -> None:
-    missing = [element["AttributeName"] for element in schema if element["AttributeName"] not in attributes]
-    if missing:
+    names = [element["AttributeName"] for element in schema]
+    if not attributes.keys() >= set(names):
         raise invalid(
-            f"Some index key attributes are not defined in AttributeDefinitions. Keys: {_listed(missing)}, "
+            f"Some index key attributes are not defined in AttributeDefinitions. Keys: {_listed(names)}, "
             f"AttributeDefinitions: {_listed(sorted(attributes))}"
         )
 
