@@ -7,6 +7,7 @@ from typing import Any
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
+    contributors,
     items,
     key_rules,
     mutations,
@@ -128,6 +129,7 @@ async def _run_reads(call: Call, members: Sequence[_Member], meter: Meter) -> No
         assert isinstance(member.statement, Select)
         member.error = throttling.refusal_of_read(call, table)
         if member.error is None:
+            contributors.accessed(table, None, key)
             row = await call.tx.get(records.items_shelf(table), places.place(table, key))
             consistent = bool(member.request.get("ConsistentRead"))
             meter.name(table, member.target)

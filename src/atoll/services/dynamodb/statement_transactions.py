@@ -7,6 +7,7 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
+    contributors,
     key_rules,
     places,
     records,
@@ -71,6 +72,7 @@ async def _read_all(call: Call, request: Request, selecting: Sequence[Select]) -
         elif _misfits(table, key):
             errors.append(_KEY_MISMATCH)
         else:
+            contributors.accessed(table, None, key)
             targets.append((table, places.place(table, key)))
             errors.append(throttling.refusal_of_read(call, table))
     if any(errors):
