@@ -152,9 +152,9 @@ async def _take(page: Page, rows: list[Row], keeps: Callable[[Item], bool] | Non
     if fetch is not None:
         await _take_fetched(page, rows, fetch)
         return
-    size_bytes = page.size_bytes
-    for count, row in enumerate(rows, 1):
-        size_bytes += records.item_size(row[1])
+    size_bytes, item_size = page.size_bytes, records.item_size
+    for count, (_, row) in enumerate(rows, 1):
+        size_bytes += item_size(row)
         if size_bytes >= PAGE_BYTES_MAX:
             page.is_cut = True
             rows = rows[:count]
@@ -222,8 +222,10 @@ def place_of(source: Source, key: Item) -> bytes:
     return places.entry_place(start, order, places.place(source.table, key))
 
 
-def json_of(row: Row) -> orjson.Fragment:
-    return orjson.Fragment(records.item_json(row[1]))
+def json_of(rows: Sequence[Row]) -> list[Any]:
+    """The items of rows as they lie there, for a reply."""
+    fragment, item_json = orjson.Fragment, records.item_json
+    return [fragment(item_json(row)) for _, row in rows]
 
 
 def _validation(message: str) -> AwsError:

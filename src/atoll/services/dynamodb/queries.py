@@ -17,13 +17,15 @@ from atoll.store import keys
 _EXPRESSIONS = ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
 _WITH_VALUES = ("FilterExpression", "KeyConditionExpression")
 _LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator")
+_OF_OLD = frozenset((*_LEGACY, "KeyConditions"))
 
 
 @dynamodb.read("Query")
 async def query(call: Call, request: Request) -> Reply:
-    # KeyConditions may stand beside the other expressions.
-    old = (*_LEGACY, "KeyConditions") if "KeyConditionExpression" in request else _LEGACY
-    legacy.check_not_mixed(request, _EXPRESSIONS, old)
+    if not _OF_OLD.isdisjoint(request):
+        # KeyConditions may stand beside the other expressions.
+        old = (*_LEGACY, "KeyConditions") if "KeyConditionExpression" in request else _LEGACY
+        legacy.check_not_mixed(request, _EXPRESSIONS, old)
     bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
     if "KeyConditions" not in request and "KeyConditionExpression" not in request:
         raise _validation(

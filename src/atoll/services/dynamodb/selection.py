@@ -159,7 +159,7 @@ async def answer(call: Call, request: Mapping[str, Any], reading: Reading) -> Re
     chosen = _chosen(page, selection)
     reply: Reply = {"Count": len(page.rows) if chosen is None else len(chosen), "ScannedCount": len(page.rows)}
     if not selection.counts_only:
-        reply["Items"] = [paging.json_of(row) for row in page.rows] if chosen is None else chosen
+        reply["Items"] = paging.json_of(page.rows) if chosen is None else chosen
     last = paging.last_key(source, page)
     if last is not None:
         reply["LastEvaluatedKey"] = last

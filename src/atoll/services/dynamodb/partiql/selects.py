@@ -115,7 +115,7 @@ def _reading(asked: Asked, plan: ReadPlan, part: Part, limit: int | None) -> Rea
 def _chosen(page: Page, part: Part, wanted: Selection) -> list[Any]:
     """The filter sees what the index keeps, even where the columns are read from the table."""
     if part.rest is None and wanted.projection is None:
-        return [paging.json_of(row) for row in page.rows]
+        return paging.json_of(page.rows)
     rest = None if part.rest is None else rendering.compile_where(part.rest)
     chosen: list[Any] = []
     for position, row in enumerate(page.rows):
