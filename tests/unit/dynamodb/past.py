@@ -7,7 +7,18 @@ from typing import Any
 
 from tests.support import ACCOUNT, TestCloud
 
-from atoll.services.dynamodb import backfill, backups, changes, jobs, places, records, recovery, restores, stored
+from atoll.services.dynamodb import (
+    backfill,
+    backups,
+    changes,
+    jobs,
+    moments,
+    places,
+    records,
+    recovery,
+    restores,
+    stored,
+)
 from atoll.services.dynamodb.moments import Pace
 from atoll.services.dynamodb.records import Table
 from atoll.services.dynamodb.service import dynamodb
@@ -99,5 +110,6 @@ class Past:
                 await self.disturb(writes)
 
         monkeypatch.setattr(jobs, "step", disturbed_step)
+        monkeypatch.setattr(moments, "_TAIL_ROWS", 5)
         for module in (backups, restores):
             monkeypatch.setattr(module, "Pace", Unhurried)

@@ -223,8 +223,6 @@ async def _copy(cloud: Cloud, job: Job[Copying]) -> bool:
     pace = Pace()
     while not job.record.moment.exhausted:
         found = await moments.read(cloud.store, job, pace)
-        if found is None:
-            continue
         at, of = job.record, _chunks_of(job.record)
         if not found.rows:
             await jobs.step(cloud.store, job, msgspec.structs.replace(at, moment=found.after))

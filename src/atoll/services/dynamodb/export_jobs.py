@@ -116,8 +116,6 @@ class _Run:
         else:
             await self._gather_changes()
             await self._write_changes()
-        if not self._job.record.files:
-            await self._flush(File(), self._job.record.moment)
         await self._write_manifests()
 
     async def complete(self, tx: Tx) -> None:
@@ -142,18 +140,15 @@ class _Run:
         file, at = File(), self._job.record.moment
         while not at.exhausted:
             page = await moments.peek(store, at, pace)
-            if page is not None:
-                at = page.after
-                for row in page.rows:
-                    line = _item_line(row, wanted)
-                    if line is not None:
-                        file.add(line, records.item_size(row))
-            if file.lines and (file.is_full or page is None):
+            at = page.after
+            for row in page.rows:
+                line = _item_line(row, wanted)
+                if line is not None:
+                    file.add(line, records.item_size(row))
+            if file.is_full or pace.behind:
                 await self._flush(file, at)
                 file = File()
-            if page is None:
-                if at != self._job.record.moment:
-                    await self._step(moment=at)
+            if pace.behind and not at.exhausted:
                 await moments.catch_up(store, self._job, pace)
                 at = self._job.record.moment
         await self._flush(file, at)
@@ -201,15 +196,17 @@ class _Run:
                     file.add(line, sum(records.item_size(side) for side in (net.old, net.new) if side is not None))
             cursor = rows[-1][0] + b"\x00" if rows else b""
             at = msgspec.structs.replace(at, cursor=cursor, exhausted=not rows)
-            if file.is_full or (at.exhausted and file.lines):
+            if file.is_full:
                 await self._flush(file, at)
                 file = File()
+        await self._flush(file, at)
 
     async def _flush(self, file: File, at: moments.Moment) -> None:
-        """A data file, and its line in the manifest."""
+        """A data file, and its line in the manifest. Of nothing, one empty file."""
         record = self._job.record
-        if not file.lines and record.files:
-            await self._step(moment=at)
+        if not file.lines and (record.files or not at.exhausted):
+            if at != record.moment:
+                await self._step(moment=at)
             return
         name = hashlib.sha256(f"{self._export.id}/{record.files}".encode()).hexdigest()[:26]
         folder = f"{self._export.folder}/{self._export.id}" if self._export.is_full else self._export.folder

@@ -5,10 +5,10 @@
     {account}/{region}/dynamodb/kept      pack(uid)            Table: deleted, but its items and log are still being read
 
 What the table was at stamp M is what it is now with every change since M undone: of each item changed since, the old image
-of its first such change; of all others, what lies there. Those old images are gathered from the log into the shelf u (the first
-stays: `gather`). A page then is one snapshot of a range of items, of the range in u, and of the few changes that are in the log
-but not in u yet. So memory, snapshots and transactions stay small however big the table, however long ago M, however
-much is written meanwhile.
+of its first such change; of all others, what lies there. A page is one snapshot of a range of items and of the log since M. So that no
+page has to go through all of a long log, old images are gathered from it into the shelf u now and then (the first stays:
+`gather`), and a page looks there, and at the log from there on. So memory and transactions stay small however big the table,
+however long ago M, however much is written meanwhile.
 
 The log must reach back to M. Where it is not kept for recovery anyway, or might be trimmed before we are through, `Table.copies`
 keeps it: who reads a moment has its id there until it is done.
@@ -27,7 +27,7 @@ from atoll.store import Reader, Store, Tx, keys, stamps
 
 SHARDS = 4
 _SHARD_BITS = 6  # of a place's first byte, below those that name the shard
-_TAIL_ROWS_MAX = 500
+_TAIL_ROWS = 500
 _ROWS_FIRST = 50
 _ROWS_LEAST = 8
 _ROWS_MAX = 500  # Of the biggest items, 200 MB: what comes after many small ones may be big.
@@ -61,6 +61,7 @@ class Pace:
     """How many rows to ask for: few until it is known how big they are."""
 
     rows: int = _ROWS_FIRST
+    behind: bool = False  # The last page had to look through many changes: it is time to gather some.
 
     def heed(self, rows: int, size_bytes: int) -> None:
         if rows:
@@ -135,13 +136,12 @@ def _kept_key(table: Table) -> tuple[bytes, bytes]:
     return records.kept_shelf(table.account, table.region), keys.pack(table.uid)
 
 
-async def read(store: Store, job: Job[Any], pace: Pace) -> Page | None:
-    """The next page of `job.record.moment`. None: this time went into gathering, and the job has been moved on."""
+async def read(store: Store, job: Job[Any], pace: Pace) -> Page:
+    """The next page of `job.record.moment`."""
     await locate(store, job)
-    found = await peek(store, job.record.moment, pace)
-    if found is None:
+    if pace.behind:
         await catch_up(store, job, pace)
-    return found
+    return await peek(store, job.record.moment, pace)
 
 
 async def locate(store: Store, job: Job[Any]) -> None:
@@ -156,8 +156,7 @@ async def locate(store: Store, job: Job[Any]) -> None:
     await jobs.step(store, job, msgspec.structs.replace(job.record, moment=moment))
 
 
-async def peek(store: Store, moment: Moment, pace: Pace) -> Page | None:
-    """The next items of the moment, in the order of their places. None: `catch_up` first."""
+async def peek(store: Store, moment: Moment, pace: Pace) -> Page:
     async with store.snapshot() as view:
         return await page(view, moment, pace)
 
@@ -191,8 +190,7 @@ async def gather(reader: Reader, moment: Moment, pace: Pace) -> tuple[Moment, di
     pace.heed(len(rows), sum(len(row) for _, row in rows))
     if not rows:
         return moment, {}
-    following = stamps.pack(stamps.unpack(rows[-1][0][1:]) + 1)
-    after = [*gathered[:shard], following, *gathered[shard + 1 :]]
+    after = [*gathered[:shard], _after(rows), *gathered[shard + 1 :]]
     return msgspec.structs.replace(moment, gathered=after), _firsts(moment.table, rows)
 
 
@@ -204,31 +202,48 @@ async def put_gathered(tx: Tx, moment: Moment, firsts: dict[bytes, bytes]) -> No
             tx.put(shelf, place, old)
 
 
-async def page(view: Reader, moment: Moment, pace: Pace) -> Page | None:
-    """The next items of the moment, in the order of their places. None: gather first.
+async def page(view: Reader, moment: Moment, pace: Pace) -> Page:
+    """The next items of the moment, in the order of their places.
 
     `view` is one snapshot, or what is changed between two reads would be missed.
     """
     shard = _shard(moment.cursor)
-    gathered = (moment.gathered or [moment.stamp] * SHARDS)[shard]
-    tail = await _log(view, moment, shard, gathered, _TAIL_ROWS_MAX)
-    if len(tail) == _TAIL_ROWS_MAX:
-        return None
     lo, hi = moment.cursor, _shard_end(shard)
     rows = await view.scan(records.items_shelf(moment.table), lo, hi, pace.rows)
     hi = _end(rows, pace.rows, hi)
     undone = await view.scan(undo_shelf(moment), lo, hi, pace.rows)
     hi = _end(undone, pace.rows, hi)
-    found = dict(rows) | _firsts(moment.table, tail) | dict(undone)
+    found = {**dict(rows), **await _tail(view, moment, hi, pace), **dict(undone)}
     items = [found[k] for k in sorted(found) if found[k] and lo <= k and (hi is None or k < hi)]
     pace.heed(len(items), sum(map(len, items)))
     cursor = hi if hi is not None else b""
     return Page(items, msgspec.structs.replace(moment, cursor=cursor, exhausted=hi is None))
 
 
+async def _tail(view: Reader, moment: Moment, hi: bytes | None, pace: Pace) -> dict[bytes, bytes]:
+    """The first old images, of places of this page, that are in the log but not gathered yet. However many: a page is always had."""
+    shard = _shard(moment.cursor)
+    since = (moment.gathered or [moment.stamp] * SHARDS)[shard]
+    firsts: dict[bytes, bytes] = {}
+    pace.behind = False
+    while tail := await _log(view, moment, shard, since, _TAIL_ROWS):
+        found = _firsts(moment.table, tail)
+        firsts = {k: v for k, v in found.items() if moment.cursor <= k and (hi is None or k < hi)} | firsts
+        since = _after(tail)
+        if len(tail) < _TAIL_ROWS:
+            break
+        pace.behind = True
+    return firsts
+
+
 async def _log(reader: Reader, moment: Moment, shard: int, since: bytes, limit: int) -> list[tuple[bytes, bytes]]:
     prefix = bytes((shard,))
     return await reader.scan(records.log_shelf(moment.table), prefix + since, keys.after(prefix), limit)
+
+
+def _after(rows: list[tuple[bytes, bytes]]) -> bytes:
+    """The least stamp behind these rows of the log."""
+    return stamps.pack(stamps.unpack(rows[-1][0][1:]) + 1)
 
 
 def _firsts(table: Table, rows: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -228,8 +228,6 @@ async def _from_moment(cloud: Cloud, job: Job[FromMoment]) -> bool:
     pace, target = Pace(), records.decode_table(job.record.target)
     while not job.record.moment.exhausted:
         found = await moments.read(cloud.store, job, pace)
-        if found is None:
-            continue
         at = job.record
         for batch in batches(found.rows):
             cursor = places.place(target, records.decode_item(batch[-1])) + b"\x00"
