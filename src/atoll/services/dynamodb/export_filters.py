@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from atoll.services.dynamodb import names
-from atoll.services.dynamodb.expressions import conditions, key_conditions, projections
+from atoll.services.dynamodb.expressions import conditions, projections
 from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition
+from atoll.services.dynamodb.expressions.key_conditions import compile_key_condition
 from atoll.services.dynamodb.expressions.projections import Projection
 from atoll.services.dynamodb.records import Item, Table
 
@@ -35,7 +36,7 @@ def compile_filter(table: Table, asked: Mapping[str, Any] | None) -> Filter | No
     tests = []
     if _KEYS in asked:
         schema = [(name, table.attributes[name]) for name in table.key_names]
-        key_conditions.compile_key_condition(asked[_KEYS], bindings, schema[:1], schema[1:])
+        compile_key_condition(asked[_KEYS], bindings, schema[:1], schema[1:])
         # Whatever is a key condition is a condition, too, and says the same.
         tests.append(conditions.compile_condition(asked[_KEYS], bindings, _KEYS))
     if _FILTER in asked:
