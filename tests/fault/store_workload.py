@@ -13,7 +13,7 @@ from pathlib import Path
 
 from atoll.blobs import references
 from atoll.blobs.files import FileBlobs
-from atoll.store import Store, Tx, keys, sqlite_checkpoint
+from atoll.store import Store, Tx, keys, sqlite_checkpoint, sqlite_commit
 from atoll.store.sqlite import SqliteStore
 
 ACCOUNTS = 10
@@ -99,6 +99,8 @@ async def main(kind: str, directory: Path, name: str, seed: int) -> None:
     # So small that kills meet checkpoints, too.
     sqlite_checkpoint.CHECKPOINT_BYTES = 256 * 1024
     chance = random.Random(seed)
+    # So few wait here that transactions would else never run outside of the lock.
+    sqlite_commit.QUEUE_SHORT_OPERATIONS = chance.choice([0, 2, 128])
     log = Log(directory / f"{name}.log")
     store = SqliteStore(directory / "atoll.db")
     if kind == "rows":

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from atoll.store import ABSENT, Conflict, Store, Tx, keys
+from atoll.store import ABSENT, Conflict, Store, Tx, keys, sqlite_commit
 from atoll.store.memory import MemoryStore
 from atoll.store.sqlite import SqliteStore
 
+QUEUE_SHORT = sqlite_commit.QUEUE_SHORT_OPERATIONS
 Key = tuple[bytes, bytes]
 Model = dict[Key, bytes]
 
@@ -85,6 +86,8 @@ def steps_on_dict(rows: Model, steps: list[Any]) -> list[Any]:
 
 
 def add_to_dict(rows: Model, key: Key, deltas: list[int]) -> None:
+    if not any(deltas):
+        return  # Not even longer does the row become.
     row = rows.pop(key, b"")
     counts = [int.from_bytes(row[n : n + 8], "big", signed=True) for n in range(0, len(row), 8)]
     counts += [0] * (len(deltas) - len(counts))
@@ -230,12 +233,18 @@ class SqliteMachine(StoreMachine):
         self.runner.run(self.store.close())
         self.store = self.runner.run(self._made(lambda: SqliteStore(os.path.join(self.directory, "atoll.db"))))
 
+    @rule(short=st.sampled_from([0, 1, 2, 128]))
+    def wait(self, short: int) -> None:
+        """How many may wait while transactions still run in the commit thread alone."""
+        sqlite_commit.QUEUE_SHORT_OPERATIONS = short
+
     @rule()
     def checkpoint(self) -> None:
         self.store._checkpointer.run()
 
     def teardown(self) -> None:
         super().teardown()
+        sqlite_commit.QUEUE_SHORT_OPERATIONS = QUEUE_SHORT
         shutil.rmtree(self.directory)
 
 

@@ -22,6 +22,17 @@ ScanRead = tuple[bytes, bytes, bytes | None, int, bool, tuple[Row, ...]]
 """(p, lo, hi, limit, reverse, the rows found)."""
 
 
+class Wanted:
+    """What a transaction wants to happen at its commit. No row is in both `changes` and `added`."""
+
+    __slots__ = ("added", "appended", "changes")
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self.added: Added = {}
+        self.appended: Appended = []
+
+
 class Source(Protocol):
     """Reads that cannot wait."""
 
@@ -30,16 +41,14 @@ class Source(Protocol):
     def scan(self, p: bytes, lo: bytes, hi: bytes | None, limit: int, *, reverse: bool) -> list[Row]: ...
 
 
-class Overlay:
+class Overlay(Wanted):
     """A Tx over a source. Its coroutines never suspend."""
 
-    __slots__ = ("_source", "added", "appended", "changes", "gets", "scans")
+    __slots__ = ("_source", "gets", "scans")
 
     def __init__(self, source: Source) -> None:
+        super().__init__({})
         self._source = source
-        self.changes: Changes = {}
-        self.added: Added = {}  # No row is in both.
-        self.appended: Appended = []
         self.gets: Changes = {}
         self.scans: list[ScanRead] = []
 

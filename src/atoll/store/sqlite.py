@@ -13,9 +13,9 @@ from typing import TypeVar
 from atoll.base.clock import SystemClock
 from atoll.store.contract import Busy, Check, Row, Tx
 from atoll.store.limits import check_key, check_limit, check_row
-from atoll.store.overlay import Changes, Key, Overlay, drive
+from atoll.store.overlay import Changes, Key, Overlay, Wanted, drive
 from atoll.store.sqlite_checkpoint import Checkpointer
-from atoll.store.sqlite_commit import Committer, Operation
+from atoll.store.sqlite_commit import Committer, Operation, after
 from atoll.store.sqlite_lock import WriteLock
 from atoll.store.sqlite_rows import Rows
 
@@ -148,9 +148,12 @@ class SqliteStore:
             check_row(p, k, v)
             changes[p, k] = v
         expected = [((p, k), v if isinstance(v, bytes) else None) for p, k, v in checks]
-        await self._committer.commit(Operation(changes, expected))
+        await self._committer.commit(Operation(Wanted(changes), expected))
 
     async def run(self, fn: Callable[[Tx], Awaitable[T]]) -> T:
+        if self._committer.is_short():
+            done: T = await self._committer.commit(Operation(None, fn=fn))
+            return done
         rows = self._pool.take()
         overlay = Overlay(rows)
         try:
@@ -163,12 +166,7 @@ class SqliteStore:
             self._pool.give_back(rows)
         if not (overlay.changes or overlay.appended or overlay.added):
             return result  # All it read was true at one moment.
-        operation = Operation(overlay.changes, overlay.gets.items(), overlay.appended)
-        operation.added = overlay.added
-        operation.scans = overlay.scans
-        operation.fn = fn
-        operation.result = result
-        committed: T = await self._committer.commit(operation)
+        committed: T = await self._committer.commit(after(fn, overlay, result))
         return committed
 
     async def close(self) -> None:

@@ -3,16 +3,17 @@
     lock -> BEGIN IMMEDIATE -> each operation: its reads still hold? apply it -> COMMIT (one fdatasync) -> tell all
 
 There is no timer: a batch is what piled up while the last one was flushed. An operation whose checks fail drops out
-alone. A transaction whose reads were overtaken runs again right here, under the lock, where nothing can overtake it;
-so every round makes progress, however many want the same row. What is added and appended depends on nothing read
-before: it is summed and stamped here, in the order of the operations, which is the order of commits.
+alone. A transaction runs here, under the lock, where nothing can overtake it: so every round makes progress, however many
+want the same row. While many wait, it has run before it came here, and runs here only if its reads were overtaken: the lock
+is then what is scarce, and not the threads' handing each other the interpreter at every read. What is added and appended
+depends on nothing read before: it is summed and stamped here, in the order of the operations, which is that of commits.
 """
 
 import asyncio
 import os
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -21,13 +22,14 @@ import apsw
 
 from atoll.store import stamps
 from atoll.store.contract import Busy, Conflict, Full, Row, Tx, Unknown
-from atoll.store.overlay import Added, Appended, Changes, Key, Overlay, ScanRead, drive, stamped, summed
+from atoll.store.overlay import Appended, Changes, Key, Overlay, ScanRead, Wanted, drive, stamped, summed
 from atoll.store.sqlite_lock import WriteLock
 from atoll.store.sqlite_rows import Rows
 
 BATCH_OPERATIONS_MAX = 1024
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 QUEUE_OPERATIONS_MAX = 16 * 1024
+QUEUE_SHORT_OPERATIONS = 128  # They take some 20 ms under the lock.
 QUEUE_BYTES_MAX = 256 * 1024 * 1024
 RESERVE_BYTES = (
     32 * 1024 * 1024
@@ -35,29 +37,39 @@ RESERVE_BYTES = (
 RESERVE_SHARE = 8  # On a small disk, an eighth of it.
 HOUSEKEEPING = b"cloud/"  # Shelves whose rows are always taken: without its lease the sweeper could not free anything.
 
-_NOTHING: Appended = []
-
 
 class Operation:
     """One write on its way: what must hold, what changes, and who waits for it."""
 
-    __slots__ = ("added", "appended", "changes", "error", "fn", "future", "gets", "result", "scans", "size_bytes")
+    __slots__ = ("error", "fn", "future", "gets", "result", "scans", "size_bytes", "wanted")
 
     def __init__(
-        self, changes: Changes, gets: Collection[tuple[Key, bytes | None]], appended: Appended = _NOTHING
+        self,
+        wanted: Wanted | None,
+        gets: Collection[tuple[Key, bytes | None]] = (),
+        fn: Callable[[Tx], Awaitable[Any]] | None = None,
     ) -> None:
-        self.changes = changes
+        self.wanted = wanted  # None: its function is still to say.
         self.gets = gets
-        self.appended = appended
-        self.added: Added = {}
-        self.scans: list[ScanRead] = []
-        self.fn: Callable[[Tx], Awaitable[Any]] | None = None
+        self.scans: Sequence[ScanRead] = ()
+        self.fn = fn
         self.result: Any = None
         self.error: Exception | None = None
-        self.size_bytes = sum(len(v) for v in changes.values() if v is not None)
-        if appended:
-            self.size_bytes += sum(len(v) for _, _, v in appended)
+        self.size_bytes = 0 if wanted is None else _size_of(wanted)
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+
+def after(fn: Callable[[Tx], Awaitable[Any]], overlay: Overlay, result: Any) -> Operation:
+    """The operation of a transaction that has run; it runs again only if what it has read does not hold."""
+    operation = Operation(overlay, overlay.gets.items(), fn)
+    operation.scans = overlay.scans
+    operation.result = result
+    return operation
+
+
+def _size_of(wanted: Wanted) -> int:
+    size_bytes = sum(len(v) for v in wanted.changes.values() if v is not None)
+    return size_bytes + sum(len(v) for _, _, v in wanted.appended) if wanted.appended else size_bytes
 
 
 class _Carried:
@@ -93,6 +105,7 @@ class _Batch:
         self._now = now
         self._tight = tight
         self._stamp: int | None = None  # The last one given, once this batch has had to know it.
+        self.size_bytes = 0
         self._changes: Changes = {}
         self._shelves: dict[bytes, list[bytes]] = {}  # By p, in order: the keys that are held back.
 
@@ -117,9 +130,9 @@ class _Batch:
         )
 
     def apply(self, operation: Operation) -> None:
-        if self.holds(operation):
+        if operation.wanted is not None and self.holds(operation):
             with _Carried() as carried:
-                self._take(operation)
+                self._take(operation.wanted)
             operation.error = carried.error
         elif operation.fn is None:
             operation.error = Conflict("a row is not as expected")
@@ -130,7 +143,7 @@ class _Batch:
                 self._take(overlay)
             operation.error = carried.error
 
-    def _take(self, wanted: "Operation | Overlay") -> None:
+    def _take(self, wanted: Wanted) -> None:
         changes = wanted.changes
         if self._tight and (changes or wanted.appended or wanted.added) and not _frees(changes):
             raise Full("what room is left is kept for deletions")
@@ -138,6 +151,7 @@ class _Batch:
             changes = {**changes, **summed(self, wanted.added)}
         if wanted.appended:
             changes = {**changes, **self._stamped(wanted.appended)}
+        self.size_bytes += _size_of(wanted)
         for p, k in changes:
             if (p, k) not in self._changes:
                 insort(self._shelves.setdefault(p, []), k)
@@ -191,6 +205,9 @@ class Committer:
         self._bytes_in += operation.size_bytes
         self._queue.put(operation)
         return await operation.future
+
+    def is_short(self) -> bool:
+        return self._queue.qsize() < QUEUE_SHORT_OPERATIONS
 
     def close(self) -> None:
         """What is queued is committed first. Blocks."""
@@ -251,13 +268,11 @@ class Committer:
 
     def _apply_queued(self, taken: list[Operation]) -> None:
         batch = _Batch(self._rows, self._now, tight=self._is_tight())
-        size_bytes = 0
         while True:
             operation = taken[-1]
             self._bytes_out += operation.size_bytes
-            size_bytes += operation.size_bytes
             batch.apply(operation)
-            if len(taken) >= BATCH_OPERATIONS_MAX or size_bytes >= BATCH_BYTES_MAX or self._queue.empty():
+            if len(taken) >= BATCH_OPERATIONS_MAX or batch.size_bytes >= BATCH_BYTES_MAX or self._queue.empty():
                 break
             following = self._queue.get()
             if following is None:

@@ -32,6 +32,15 @@ class TestSqliteStore(StoreContract):
         return lambda now=None: SqliteStore(tmp_path / "atoll.db", now=now)
 
 
+class TestSqliteStoreWithManyWaiting(StoreContract):
+    """Then transactions run before they come to the commit thread, and their reads may not hold there."""
+
+    @pytest.fixture
+    def store_factory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
+        monkeypatch.setattr(sqlite_commit, "QUEUE_SHORT_OPERATIONS", 0)
+        return lambda now=None: SqliteStore(tmp_path / "atoll.db", now=now)
+
+
 class TestSharedSqliteStore(SharedStoreContract):
     @pytest.fixture
     def store_factory(self, tmp_path: Path) -> Callable[[], Store]:
