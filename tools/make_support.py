@@ -47,7 +47,7 @@ def pages() -> tuple[dict[Path, str], list[str]]:
     summary = [HEAD.rstrip("\n")]
     for service in SERVICES:
         every = load(service.name).operation_names
-        refused = sum(operation.refused for operation in service.operations.values())
+        refused = sum(operation.refuses for operation in service.operations.values())
         had = len(service.operations) - refused
         summary.append(f"| [{service.name}](services/{service.name}.md) | {had} | {refused} | {len(every)} |")
         page = [f"# {service.name}: {had} of {len(every)} operations\n"]
@@ -64,7 +64,7 @@ def pages() -> tuple[dict[Path, str], list[str]]:
                 continue
             if not where:
                 untried.append(f"{service.name}:{name}")
-            kind = "refused" if operation.refused else operation.kind
+            kind = "refused" if operation.refuses else operation.kind
             page.append(f"| {name} | {kind} | {', '.join(where[:3])} |")
         found[DOCS / "services" / f"{service.name}.md"] = "\n".join(page) + "\n"
     found[DOCS / "SUPPORT.md"] = "\n".join(summary) + "\n"

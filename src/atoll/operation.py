@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from atoll.aws.cors import Rule
-from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.blobs.contract import Blobs
 from atoll.store import Reader, Store, Tx
@@ -251,7 +250,7 @@ class Operation:
     name: str
     kind: Kind
     function: Function
-    refused: bool = False  # It only says, in AWS's words, that this cannot be had here.
+    refuses: bool = False  # It only says, in AWS's words, that this cannot be had here.
 
 
 class Service:
@@ -268,10 +267,10 @@ class Service:
     def _one_action(self, call: Call, operation: str, request: Request) -> Sequence[Permission]:
         return (Permission(f"{self.name}:{operation}"),)
 
-    def _register(self, name: str, kind: Kind) -> Callable[[Function], Function]:
+    def _register(self, name: str, kind: Kind, *, refuses: bool = False) -> Callable[[Function], Function]:
         def decorate(function: Function) -> Function:
             assert name not in self.operations, f"{self.name} has two of {name}"
-            self.operations[name] = Operation(name, kind, function)
+            self.operations[name] = Operation(name, kind, function, refuses)
             return function
 
         return decorate
@@ -279,21 +278,15 @@ class Service:
     def read(self, name: str) -> Callable[[Function], Function]:
         return self._register(name, Kind.READ)
 
+    def refusal(self, name: str) -> Callable[[Function], Function]:
+        """Of what cannot be had here: the function raises AwsError, whatever is asked."""
+        return self._register(name, Kind.READ, refuses=True)
+
     def write(self, name: str) -> Callable[[Function], Function]:
         return self._register(name, Kind.WRITE)
 
     def stream(self, name: str) -> Callable[[Function], Function]:
         return self._register(name, Kind.STREAM)
-
-    def refuse(self, code: str, message: str, *names: str) -> None:
-        """Operations that are answered with this error, for who reads it to know why; the rest are `NotImplemented`."""
-
-        async def refusal(call: Call, request: Request) -> Reply:
-            raise AwsError(code, message)
-
-        for name in names:
-            assert name not in self.operations, f"{self.name} has two of {name}"
-            self.operations[name] = Operation(name, Kind.READ, refusal, refused=True)
 
 
 async def perform(call: Call, name: str, request: Request) -> Reply:

@@ -17,27 +17,27 @@ async def list_global_tables(call: Call, request: "types.ListGlobalTablesInput")
     return {"GlobalTables": []}
 
 
-@dynamodb.read("DescribeGlobalTable")
+@dynamodb.refusal("DescribeGlobalTable")
 async def describe_global_table(call: Call, request: "types.DescribeGlobalTableInput") -> Any:
     raise _not_found(request["GlobalTableName"])
 
 
-@dynamodb.read("DescribeGlobalTableSettings")
+@dynamodb.refusal("DescribeGlobalTableSettings")
 async def describe_global_table_settings(call: Call, request: "types.DescribeGlobalTableSettingsInput") -> Any:
     raise _not_found(request["GlobalTableName"])
 
 
-@dynamodb.read("UpdateGlobalTable")
+@dynamodb.refusal("UpdateGlobalTable")
 async def update_global_table(call: Call, request: "types.UpdateGlobalTableInput") -> Any:
     raise _not_found(request["GlobalTableName"])
 
 
-@dynamodb.read("UpdateGlobalTableSettings")
+@dynamodb.refusal("UpdateGlobalTableSettings")
 async def update_global_table_settings(call: Call, request: "types.UpdateGlobalTableSettingsInput") -> Any:
     raise _not_found(request["GlobalTableName"])
 
 
-@dynamodb.read("CreateGlobalTable")
+@dynamodb.refusal("CreateGlobalTable")
 async def create_global_table(call: Call, request: "types.CreateGlobalTableInput") -> Any:
     name = request["GlobalTableName"]
     if await tables.get(call, name) is None:
@@ -45,13 +45,13 @@ async def create_global_table(call: Call, request: "types.CreateGlobalTableInput
     raise _refused()
 
 
-@dynamodb.read("DescribeTableReplicaAutoScaling")
+@dynamodb.refusal("DescribeTableReplicaAutoScaling")
 async def describe_table_replica_auto_scaling(call: Call, request: "types.DescribeTableReplicaAutoScalingInput") -> Any:
     await tables.find(call, request["TableName"], named=True)
     raise _refused()
 
 
-@dynamodb.read("UpdateTableReplicaAutoScaling")
+@dynamodb.refusal("UpdateTableReplicaAutoScaling")
 async def update_table_replica_auto_scaling(call: Call, request: "types.UpdateTableReplicaAutoScalingInput") -> Any:
     await tables.find(call, request["TableName"], named=True)
     raise _refused()

@@ -19,13 +19,13 @@ async def describe_kinesis_streaming_destination(
     return {"TableName": table.name, "KinesisDataStreamDestinations": []}
 
 
-@dynamodb.read("EnableKinesisStreamingDestination")
+@dynamodb.refusal("EnableKinesisStreamingDestination")
 async def enable_kinesis_streaming_destination(call: Call, request: "types.KinesisStreamingDestinationInput") -> Any:
     await tables.find(call, request["TableName"], named=True)
     raise validation(f"There is no Kinesis data stream to stream to: {request['StreamArn']}")
 
 
-@dynamodb.read("DisableKinesisStreamingDestination")
+@dynamodb.refusal("DisableKinesisStreamingDestination")
 async def disable_kinesis_streaming_destination(call: Call, request: "types.KinesisStreamingDestinationInput") -> Any:
     await tables.find(call, request["TableName"], named=True)
     raise validation(
@@ -34,7 +34,7 @@ async def disable_kinesis_streaming_destination(call: Call, request: "types.Kine
     )
 
 
-@dynamodb.read("UpdateKinesisStreamingDestination")
+@dynamodb.refusal("UpdateKinesisStreamingDestination")
 async def update_kinesis_streaming_destination(
     call: Call, request: "types.UpdateKinesisStreamingDestinationInput"
 ) -> Any:
