@@ -109,3 +109,21 @@ def test_a_local_index_comes_with_its_table(dynamodb: Any, new_table: MakeTable)
     )
     with refused("ValidationException", 400, message):
         new_table(AttributeDefinitions=attributes(p="S", x="N"), LocalSecondaryIndexes=[index("loc", "p", "x")])
+
+
+def test_a_partition_key_too_long_to_sort_by_is_refused_where_an_index_sorts_by_it(
+    dynamodb: Any, new_table: MakeTable
+) -> None:
+    table = new_table(AttributeDefinitions=attributes(p="S", x="S"), GlobalSecondaryIndexes=[index("by-x", "x", "p")])
+    message = (
+        "One or more parameter values were invalid: "
+        "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"
+    )
+    key, values = {"p": {"S": "p" * 1025}}, {":x": {"S": "x"}}
+    with refused("ValidationException", 400, message):
+        dynamodb.put_item(TableName=table, Item={**key, "x": {"S": "x"}})
+    with refused("ValidationException", 400, message):
+        dynamodb.update_item(TableName=table, Key=key, UpdateExpression="SET x = :x", ExpressionAttributeValues=values)
+    key["p"]["S"] = "p" * 1024
+    dynamodb.update_item(TableName=table, Key=key, UpdateExpression="SET x = :x", ExpressionAttributeValues=values)
+    assert found(dynamodb, table, "by-x") == [key["p"]["S"]]

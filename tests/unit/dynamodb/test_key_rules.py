@@ -83,6 +83,15 @@ def test_an_index_refuses_values_it_can_t_take() -> None:
     key_rules.check_item(_INDEXED, text_item(p="a", c="b"))
 
 
+def test_a_partition_key_that_an_index_sorts_by_is_no_longer_than_a_sort_key() -> None:
+    table = new_table(indexes=[by_x(hash=["c"], range=["p"])])
+    key_rules.check_item(table, text_item(p="x" * 1024, c="b"))
+    long = text_item(p="x" * 1025, c="b")
+    key_rules.check_key(table, long)
+    assert _refusal_of_item(table, long) == _RANGE_TOO_LONG
+    key_rules.check_indexes(table, long, frozenset({"d"}))
+
+
 def test_an_update_answers_only_for_what_it_wrote() -> None:
     item = {**text_item(p="a", c="b"), "x": {"N": "1"}}
     key_rules.check_indexes(_INDEXED, item, frozenset({"d"}))

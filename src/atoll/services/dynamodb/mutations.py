@@ -114,7 +114,8 @@ def _updated(mutation: Mutation, before: Stored | None) -> Stored | None:
     if size_bytes > ITEM_BYTES_MAX:
         raise AwsError("ValidationException", "Item size to update has exceeded the maximum allowed size")
     if mutation.table.indexes or mutation.table.vectors:
-        key_rules.check_indexes(mutation.table, item, change.attributes)
+        written = change.attributes if before is not None else change.attributes.union(mutation.key)
+        key_rules.check_indexes(mutation.table, item, written)
     return stored.new(item, size_bytes)
 
 
