@@ -49,6 +49,21 @@ def test_a_key_condition_is_one_partition_and_one_range(text: str, term: SortTer
     assert compiled(text) == KeyCondition([P], [term] if term else [])
 
 
+def test_a_sort_key_is_no_longer_than_its_limit() -> None:
+    def ask(length: int) -> None:
+        bindings = Bindings(None, {":p": P, ":q": {"S": "x" * length}})
+        compile_key_condition("p = :p AND c = :q", bindings, HASH, [("c", "S")])
+
+    ask(1024)
+    with pytest.raises(AwsError) as caught:
+        ask(1025)
+    assert (caught.value.code, caught.value.message) == (
+        "ValidationException",
+        "One or more parameter values were invalid: "
+        "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
+    )
+
+
 def test_begins_with_is_a_range_of_texts() -> None:
     condition = compile_key_condition(
         "p = :p AND begins_with(c, :q)", Bindings(None, {":p": P, ":q": {"S": "a"}}), HASH, [("c", "S")]
@@ -65,7 +80,7 @@ WHAT = "KeyConditionExpression"
 TYPE = f"Invalid {WHAT}: Incorrect operand type for operator or function; operator or function: "
 UNDEFINED = "An expression attribute value used in expression is not defined; attribute value: "
 SCHEMA = "One or more parameter values were invalid: Condition parameter type does not match schema type"
-MULTIPLE = f"Invalid condition in {WHAT}: Multiple attribute names used in one condition"
+MULTIPLE = f"Invalid {WHAT}: Invalid condition in {WHAT}: Multiple attribute names used in one condition"
 
 
 @pytest.mark.parametrize(
@@ -90,20 +105,20 @@ MULTIPLE = f"Invalid condition in {WHAT}: Multiple attribute names used in one c
             "p=:p AND c>:c AND a=:d",
             "The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)",
         ),
-        ("p=:p OR c=:c", f"Invalid operator used in {WHAT}: OR"),
-        ("NOT c=:c AND p=:p", f"Invalid operator used in {WHAT}: NOT"),
-        ("p=:p AND c<>:c", f"Invalid operator used in {WHAT}: <>"),
-        ("p=:p AND c IN (:c)", f"Invalid operator used in {WHAT}: IN"),
-        ("p=:p AND attribute_exists(c)", f"Invalid operator used in {WHAT}: attribute_exists"),
+        ("p=:p OR c=:c", f"Invalid {WHAT}: Invalid operator used in {WHAT}: OR"),
+        ("NOT c=:c AND p=:p", f"Invalid {WHAT}: Invalid operator used in {WHAT}: NOT"),
+        ("p=:p AND c<>:c", f"Invalid {WHAT}: Invalid operator used in {WHAT}: <>"),
+        ("p=:p AND c IN (:c)", f"Invalid {WHAT}: Invalid operator used in {WHAT}: IN"),
+        ("p=:p AND attribute_exists(c)", f"Invalid {WHAT}: Invalid operator used in {WHAT}: attribute_exists"),
         ("p=:p AND dog(c, :c)", f"Invalid {WHAT}: Invalid function name; function: dog"),
-        ("p=:p AND a.b<:c", f"{WHAT}s cannot have conditions on nested attributes"),
-        ("size(b) > a", f"{WHAT}s cannot contain nested operations"),
+        ("p=:p AND a.b<:c", f"Invalid {WHAT}: {WHAT}s cannot have conditions on nested attributes"),
+        ("size(b) > a", f"Invalid {WHAT}: {WHAT}s cannot contain nested operations"),
         ("p=c", MULTIPLE),
         ("b between c[1] and d", MULTIPLE),
-        (":p=:c", f"Invalid condition in {WHAT}: No key attribute specified"),
+        (":p=:c", f"Invalid {WHAT}: Invalid condition in {WHAT}: No key attribute specified"),
         (
             "begins_with(:p, b)",
-            f"Invalid condition in {WHAT}: begins_with operator must have the key attribute as its first operand",
+            f"Invalid {WHAT}: Invalid condition in {WHAT}: begins_with operator must have the key attribute as its first operand",
         ),
         (
             "p=:p AND c BETWEEN :d AND :c",

@@ -17,11 +17,13 @@ from atoll.services.dynamodb.expressions.condition_syntax import All, Any, Compa
 from atoll.services.dynamodb.expressions.conditions import kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
+from atoll.services.dynamodb.expressions.tokens import invalid
 from atoll.services.dynamodb.records import Value
 
 _WHAT = "KeyConditionExpression"
 _PLANS_KEPT_MAX = 1024
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_CONDITION = f"Invalid condition in {_WHAT}: "
 _INVALID = "One or more parameter values were invalid: "
 _WRONG_TYPE = f"{_INVALID}Condition parameter type does not match schema type"
 
@@ -89,7 +91,7 @@ def _plan(text: str, names: Pairs, kinds: Pairs) -> _Plan:
     for leaf in _leaves(node):
         clause = _clause(leaf, resolver)
         if clause.name in clauses:
-            raise _refused(f"Invalid {_WHAT}: {_WHAT}s must only contain one condition per key")
+            raise invalid(_WHAT, f"{_WHAT}s must only contain one condition per key")
         clauses[clause.name] = clause
     return _Plan(tuple(clauses.values()), tuple(checks), frozenset(resolver.used))
 
@@ -105,23 +107,22 @@ def _leaves(node: Node) -> Iterator[Node]:
 def _clause(node: Node, resolver: Resolver) -> Clause:
     operator, operands = _told(node)
     if operator in ("BETWEEN", "begins_with") and not isinstance(operands[0], Reference):
-        message = f"Invalid condition in {_WHAT}: {operator} operator must have the key attribute as its first operand"
-        raise _refused(message)
+        raise invalid(_WHAT, f"{_CONDITION}{operator} operator must have the key attribute as its first operand")
     name, at, placeholders = "", 0, []
     for index, operand in enumerate(operands):
         if isinstance(operand, Call):
-            raise _refused(f"{_WHAT}s cannot contain nested operations")
+            raise invalid(_WHAT, f"{_WHAT}s cannot contain nested operations")
         if isinstance(operand, Placeholder):
             placeholders.append(operand.name)
             continue
         if name:
-            raise _refused(f"Invalid condition in {_WHAT}: Multiple attribute names used in one condition")
+            raise invalid(_WHAT, f"{_CONDITION}Multiple attribute names used in one condition")
         path = resolver.path(operand)
         if len(path) > 1:
-            raise _refused(f"{_WHAT}s cannot have conditions on nested attributes")
+            raise invalid(_WHAT, f"{_WHAT}s cannot have conditions on nested attributes")
         name, at = str(path[0]), index
     if not name:
-        raise _refused(f"Invalid condition in {_WHAT}: No key attribute specified")
+        raise invalid(_WHAT, f"{_CONDITION}No key attribute specified")
     return Clause(name, _MIRRORED[operator] if at else operator, tuple(placeholders))
 
 
@@ -138,7 +139,7 @@ def _told(node: Node) -> tuple[str, tuple[Operand, ...]]:
     else:
         operator = "NOT" if isinstance(node, Not) else "OR"
         assert isinstance(node, Not | Any)
-    raise _refused(f"Invalid operator used in {_WHAT}: {operator}")
+    raise invalid(_WHAT, f"Invalid operator used in {_WHAT}: {operator}")
 
 
 def bound(terms: Sequence[SortTerm], hashed: Attributes, sorted_by: Attributes) -> KeyCondition:
@@ -207,7 +208,7 @@ def _check_sizes(term: SortTerm, kind: str, *, is_hash: bool) -> None:
         if is_hash and size_bytes > places.PARTITION_KEY_BYTES_MAX:
             raise _refused(f"{_INVALID}Size of hashkey has exceeded the maximum size limit of2048 bytes")
         if not is_hash and size_bytes > places.SORT_KEY_BYTES_MAX:
-            raise _refused(f"{_INVALID}Aggregated size of all sorted_by keys has exceeded the size limit of 1024 bytes")
+            raise _refused(f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
 
 
 def _refused(message: str) -> AwsError:
