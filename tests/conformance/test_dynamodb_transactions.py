@@ -122,6 +122,25 @@ def test_an_update_that_meets_another_type_cancels(dynamodb: Any, new_table: Tab
     ]
 
 
+def test_an_index_key_that_becomes_empty_is_refused_not_cancelled(dynamodb: Any, new_table: Table) -> None:
+    index = {"IndexName": "by-x", "KeySchema": [{"AttributeName": "x", "KeyType": "HASH"}]}
+    table = new_table(
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in "px"],
+        GlobalSecondaryIndexes=[{**index, "Projection": {"ProjectionType": "ALL"}}],
+    )
+    change = {"UpdateExpression": "SET x = :x", "ExpressionAttributeValues": {":x": {"S": ""}}}
+    message = (
+        "One or more parameter values are not valid. "
+        "The update expression attempted to update a secondary index key to a value that is not supported. "
+        "The AttributeValue for a key attribute cannot contain an empty string value."
+    )
+    with refused("ValidationException", 400, message):
+        dynamodb.transact_write_items(
+            TransactItems=[_put(table, "a"), {"Update": {"TableName": table, "Key": _key("b"), **change}}]
+        )
+    assert _items(dynamodb, table) == []
+
+
 def test_two_actions_on_one_item_are_refused(dynamodb: Any, new_table: Table) -> None:
     table = new_table()
     message = "Transaction request cannot include multiple operations on one item"

@@ -75,6 +75,10 @@ def check_not_empty(table: Table, item: Item) -> None:
                 _check_index_value(table, index, name, item[name], PARTITION_KEY_BYTES_MAX, by_update=False)
 
 
+def tells_of_emptiness(error: AwsError) -> bool:
+    return error.message.startswith(_NOT_VALID)
+
+
 def _is_empty(value: Value) -> bool:
     return value.get("S") == "" or value.get("B") == ""
 

@@ -113,6 +113,9 @@ async def carry_out(call: Call, actions: Sequence[Action], meter: Meter) -> list
     """Writes all of it. Raises ValidationException when two are of one item, TransactionCanceledException when one fails."""
     check_different([(action.mutation.table.uid, action.mutation.place) for action in actions])
     outcomes = await mutations.evaluate_all(call.tx, [action.mutation for action in actions])
+    for outcome in outcomes:
+        if isinstance(outcome, AwsError) and key_rules.tells_of_emptiness(outcome):
+            raise outcome
     errors: list[AwsError | None] = []
     for action, outcome in zip(actions, outcomes, strict=True):
         error = throttling.refusal_of_write(call, action.mutation.table, key=action.mutation.key) or _error_of(
