@@ -52,13 +52,19 @@ def test_what_is_not_there_is_left_out(dynamodb: Any, new_table: Table) -> None:
 def test_each_table_of_a_batch_has_its_own_projection(dynamodb: Any, new_table: Table) -> None:
     one, other = new_table(), new_table()
     dynamodb.batch_write_item(RequestItems={one: [_put(p="a", d="1", e="2")], other: [_put(p="a", d="3", e="4")]})
-    reply = dynamodb.batch_get_item(
-        RequestItems={
-            one: {"Keys": _keys("a"), "ProjectionExpression": "#d", "ExpressionAttributeNames": {"#d": "d"}},
-            other: {"Keys": _keys("a"), "AttributesToGet": ["e"], "ConsistentRead": True},
-        }
-    )
+    by_d = {"Keys": _keys("a"), "ProjectionExpression": "#d", "ExpressionAttributeNames": {"#d": "d"}}
+    by_e = {"Keys": _keys("a"), "ProjectionExpression": "e", "ConsistentRead": True}
+    reply = dynamodb.batch_get_item(RequestItems={one: by_d, other: by_e})
     assert reply["Responses"] == {one: [{"d": {"S": "1"}}], other: [{"e": {"S": "4"}}]}
+    old_d, old_e = ({"Keys": _keys("a"), "AttributesToGet": [name]} for name in "de")
+    reply = dynamodb.batch_get_item(RequestItems={one: old_e, other: old_d})
+    assert reply["Responses"] == {one: [{"e": {"S": "2"}}], other: [{"d": {"S": "3"}}]}
+    message = (
+        "Can not use both expression and non-expression parameters in the same request: "
+        "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}"
+    )
+    with refused("ValidationException", 400, message):
+        dynamodb.batch_get_item(RequestItems={one: by_d, other: old_e})
 
 
 def test_the_same_key_twice_is_refused(dynamodb: Any, new_table: Table) -> None:
@@ -77,11 +83,12 @@ def test_numbers_that_are_the_same_are_the_same_key(dynamodb: Any, new_table: Ta
         dynamodb.batch_write_item(RequestItems={table: puts})
 
 
-def test_a_batch_with_a_bad_item_writes_nothing(dynamodb: Any, new_table: Table) -> None:
+@pytest.mark.parametrize("item", [{"d": {"S": "no key"}}, {"p": {"N": "7"}}, {"p": {"L": []}}])
+def test_a_batch_with_a_wrong_key_writes_nothing(dynamodb: Any, new_table: Table, item: dict[str, Any]) -> None:
     table = new_table()
-    message = "One or more parameter values were invalid: Missing the key p in the item"
-    with refused("ValidationException", 400, message):
-        dynamodb.batch_write_item(RequestItems={table: [_put(p="a"), _put(d="no key")]})
+    for wrong in ({"PutRequest": {"Item": item}}, {"DeleteRequest": {"Key": item}}):
+        with refused("ValidationException", 400, "The provided key element does not match the schema"):
+            dynamodb.batch_write_item(RequestItems={table: [_put(p="a"), wrong]})
     assert dynamodb.scan(TableName=table)["Count"] == 0
 
 

@@ -53,7 +53,7 @@ async def batch_get_item(call: Call, request: Request) -> Reply:
     for part in asked.values():
         for key in part["Keys"]:
             values.take_item(key)
-    projections = {given: items.projection_of(part) for given, part in asked.items()}
+    projections = items.projections_of(asked)
     gets: list[_Get] = []
     for given, part in asked.items():
         table = await tables.find(call, given)
@@ -153,7 +153,10 @@ def _take_write(write: Request) -> int:
 
 def _mutation(table: Table, write: Request, size_bytes: int) -> Mutation:
     if "PutRequest" in write:
-        return mutations.put(table, write["PutRequest"]["Item"], size_bytes)
+        item = write["PutRequest"]["Item"]
+        # Of a wrong key a batch tells less than PutItem.
+        key_rules.check_key(table, {name: item[name] for name in table.key_names if name in item})
+        return mutations.put(table, item, size_bytes)
     return mutations.delete(table, write["DeleteRequest"]["Key"])
 
 

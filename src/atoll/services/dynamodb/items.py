@@ -1,5 +1,6 @@
 """Operations on single items."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -109,6 +110,12 @@ def projection_of(request: Request) -> Projection | None:
         return projection
     attributes = request.get("AttributesToGet")
     return None if attributes is None else from_attributes(attributes)
+
+
+def projections_of(parts: Mapping[str, Request]) -> dict[str, Projection | None]:
+    # One part in the old language and another in the new are mixed, too.
+    legacy.check_not_mixed({member: True for part in parts.values() for member in part}, _PROJECTION, _ATTRIBUTES)
+    return {name: projection_of(part) for name, part in parts.items()}
 
 
 def answered(row: bytes, projection: Projection | None) -> Any:
