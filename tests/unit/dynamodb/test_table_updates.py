@@ -139,8 +139,17 @@ def test_a_stream_is_enabled_once_disabled_once_and_new_each_time(tables):
         "ValidationException",
         "Table has no stream to disable: TableName: music",
     )
+    assert refused(tables, StreamSpecification={"StreamEnabled": True}) == (
+        "ValidationException",
+        "One or more parameter values were invalid: If stream is being enabled then UpdateViewType is required",
+    )
     first = update(tables, StreamSpecification=on)
     assert first["StreamSpecification"] == on
+    assert refused(tables, StreamSpecification={**on, "StreamEnabled": False}) == (
+        "ValidationException",
+        "One or more parameter values were invalid: "
+        "If stream is being disabled, then UpdateViewType must not be specified",
+    )
     assert len(tables.rows(records.LOGGING)) == 1
     assert refused(tables, StreamSpecification=on) == (
         "ValidationException",

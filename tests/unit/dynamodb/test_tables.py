@@ -303,7 +303,11 @@ def element(name, kind):
         ),
         (
             {"StreamSpecification": {"StreamEnabled": True}},
-            INVALID + "StreamViewType must be specified when StreamEnabled is true",
+            INVALID + "Table is being created with a stream enabled, UpdateViewType is required",
+        ),
+        (
+            {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
+            INVALID + "Table is being created with a stream disabled, UpdateViewType should not be specified",
         ),
         ({"SSESpecification": {"Enabled": True}}, INVALID + "Encryption with a key of KMS is not supported"),
     ],

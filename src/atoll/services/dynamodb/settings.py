@@ -33,7 +33,7 @@ def apply(table: Table, request: Request, now: float) -> None:
     """Of a new table."""
     asked = request.get("StreamSpecification")
     if asked is not None:
-        check_stream(asked)
+        _check_new_stream(asked)
         if asked["StreamEnabled"]:
             start_stream(table, asked["StreamViewType"], now)
     check_encryption(request.get("SSESpecification"))
@@ -45,11 +45,18 @@ def apply(table: Table, request: Request, now: float) -> None:
         hook(table, request, now)
 
 
-def check_stream(asked: Request) -> None:
+def _check_new_stream(asked: Request) -> None:
     if asked["StreamEnabled"] and "StreamViewType" not in asked:
-        raise invalid("StreamViewType must be specified when StreamEnabled is true")
+        raise invalid("Table is being created with a stream enabled, UpdateViewType is required")
     if not asked["StreamEnabled"] and "StreamViewType" in asked:
-        raise invalid("StreamViewType should not be specified when StreamEnabled is false")
+        raise invalid("Table is being created with a stream disabled, UpdateViewType should not be specified")
+
+
+def _check_stream_update(asked: Request) -> None:
+    if asked["StreamEnabled"] and "StreamViewType" not in asked:
+        raise invalid("If stream is being enabled then UpdateViewType is required")
+    if not asked["StreamEnabled"] and "StreamViewType" in asked:
+        raise invalid("If stream is being disabled, then UpdateViewType must not be specified")
 
 
 def start_stream(table: Table, view: Any, now: float) -> None:
@@ -61,7 +68,7 @@ def start_stream(table: Table, view: Any, now: float) -> None:
 
 
 def change_stream(table: Table, asked: Request, now: float) -> None:
-    check_stream(asked)
+    _check_stream_update(asked)
     stream = table.stream
     if asked["StreamEnabled"]:
         if stream is not None:
