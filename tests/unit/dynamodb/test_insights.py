@@ -7,7 +7,7 @@ import pytest
 from tests.support import NOW
 from tests.unit.dynamodb.streaming import StreamingCloud
 
-from atoll.services.dynamodb import batches, contributors, insights, items, scans, transactions  # noqa: F401 - their operations
+from atoll.services.dynamodb import backfill, batches, contributors, insights, items, scans, transactions  # noqa: F401 - their operations
 from atoll.services.dynamodb.contributors import Rule
 from atoll.services.dynamodb.records import Throughput
 
@@ -202,3 +202,15 @@ def test_an_index_made_again_has_no_setting(cloud):
     assert cloud("ListContributorInsights")["ContributorInsightsSummaries"] == []
     cloud.change(indexes=[])
     assert cloud("ListContributorInsights")["ContributorInsightsSummaries"] == []
+
+
+def test_a_dropped_table_takes_its_counts_with_it(cloud):
+    update(cloud)
+    cloud("PutItem", TableName="table", Item=item("a"))
+    table = cloud.table()
+    asyncio.run(contributors.hand_in(cloud.store, cloud.now))
+    counts = contributors.shelf_of(table)
+    assert any(p == counts for p, _ in cloud.store.rows)
+    cloud("DeleteTable", TableName="table")
+    asyncio.run(backfill.sweep(cloud.store))
+    assert not any(p == counts for p, _ in cloud.store.rows)

@@ -10,7 +10,6 @@ kept long, and would only make the store's tree deeper for everybody.
 
 import os
 import zlib
-from typing import Any
 
 import msgspec
 
@@ -88,7 +87,7 @@ def _read(blobs: Blobs, chunk: Chunk) -> bytes:
         os.close(descriptor)
 
 
-def put(tx: Any, of: bytes, number: int, chunk: Chunk) -> None:
+def put(tx: Tx, of: bytes, number: int, chunk: Chunk) -> None:
     """`of` is the backup's shelf, and the owner of its blobs."""
     tx.put(of, keys.pack(number), msgspec.msgpack.encode(chunk))
     if chunk.blob_id:

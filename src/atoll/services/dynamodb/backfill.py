@@ -7,8 +7,6 @@ the items in the order of their places, a range a commit, and notes in the table
 conflicts with every writer of the range, and one of the two runs again. What lies beyond is counted when the backfill gets there.
 """
 
-from typing import Any
-
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
@@ -17,7 +15,7 @@ from atoll.services.dynamodb.describe import ACTIVE, CREATING
 from atoll.services.dynamodb.records import JOBS, Index, Table
 from atoll.services.dynamodb.table_updates import BACKFILL_JOB, DROP_JOB, IndexWork
 from atoll.services.dynamodb.tables import SWEEP_JOB, Sweep
-from atoll.store import Store, Tx
+from atoll.store import Reader, Store, Tx
 
 EVERY_SECONDS = 0.5
 RANGE_ROWS = 1000
@@ -96,7 +94,7 @@ async def _fill(store: Store, job: jobs.Job[IndexWork]) -> bool:
     return await store.run(attempt)
 
 
-async def _fill_range(tx: Any, table: Table, index: Index) -> bool:
+async def _fill_range(tx: Tx, table: Table, index: Index) -> bool:
     """Answers whether it was the last. The table and its index are the caller's to save."""
     items, entries = records.items_shelf(table), records.index_shelf(table, index)
     rows, more = await _range(tx, items, index.backfilled)
@@ -118,12 +116,12 @@ async def _fill_range(tx: Any, table: Table, index: Index) -> bool:
     return not more
 
 
-async def _range(tx: Any, shelf: bytes, after: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
+async def _range(reader: Reader, shelf: bytes, after: bytes) -> tuple[list[tuple[bytes, bytes]], bool]:
     """The next rows, in few pieces, that big ones do not fill the memory; and whether there may be more."""
     rows: list[tuple[bytes, bytes]] = []
     size_bytes, low = 0, after + b"\x00" if after else b""
     while len(rows) < RANGE_ROWS and size_bytes < RANGE_BYTES:
-        found = await tx.scan(shelf, low, None, _PIECE_ROWS)
+        found = await reader.scan(shelf, low, None, _PIECE_ROWS)
         rows += found
         if len(found) < _PIECE_ROWS:
             return rows, False
@@ -155,7 +153,7 @@ async def _drop(store: Store, job: jobs.Job[IndexWork]) -> bool:
     return False
 
 
-async def _find(reader: Any, work: IndexWork) -> tuple[Table, Index] | None:
+async def _find(reader: Reader, work: IndexWork) -> tuple[Table, Index] | None:
     """None when the table was dropped meanwhile, and its shelves with it."""
     row = await reader.get(records.tables_shelf(work.account, work.region), records.table_key(work.table))
     if row is None:

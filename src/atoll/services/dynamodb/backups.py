@@ -146,7 +146,7 @@ async def find(call: Call, arn: str) -> Backup:
     return _decode(row)
 
 
-def save(tx: Any, backup: Backup) -> None:
+def save(tx: Tx, backup: Backup) -> None:
     table = backup.source
     tx.put(_shelf(table.account, table.region), _key(table.name, backup.id), msgspec.msgpack.encode(backup))
 
@@ -169,7 +169,7 @@ def chunks_shelf(backup: Backup) -> bytes:
     return archives.shelf(backup.source.account, backup.source.region, backup.id)
 
 
-def forget(tx: Any, backup: Backup) -> None:
+def forget(tx: Tx, backup: Backup) -> None:
     table = backup.source
     tx.delete(_shelf(table.account, table.region), _key(table.name, backup.id))
     job = jobs.key(_FORGET_JOB, table.account, table.region, backup.id)

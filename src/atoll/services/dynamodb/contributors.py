@@ -104,7 +104,7 @@ def _count(table: Table, index: Index | None, item_key: Item, partition_rule: Ru
 
 async def sweep_with_table(call: Call, table: Table) -> frozenset[bytes]:
     if table.insights:
-        tables.sweep(call, table, [shelf_of(table)])
+        tables.sweep(call.tx, table, [shelf_of(table)])
     return frozenset()
 
 

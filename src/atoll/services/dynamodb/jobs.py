@@ -63,7 +63,7 @@ def key(kind: str, account: str, region: str, job_id: str) -> bytes:
     return keys.pack(kind, account, region, job_id)
 
 
-def start(tx: Any, job_key: bytes, record: msgspec.Struct) -> None:
+def start(tx: Tx, job_key: bytes, record: msgspec.Struct) -> None:
     tx.put(JOBS, job_key, _encode(record))
 
 

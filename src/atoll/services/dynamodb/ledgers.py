@@ -14,7 +14,7 @@ import msgspec
 from atoll.base import ids
 from atoll.operation import Call
 from atoll.services.dynamodb import names, records
-from atoll.store import Reader, keys
+from atoll.store import Reader, Tx, keys
 
 TOKEN_SECONDS = 8 * 3600
 LISTED_SECONDS = 90 * 86400
@@ -41,7 +41,7 @@ class Ledger(Generic[E]):
         self._name = name
         self._decode = msgspec.msgpack.Decoder(entry_type).decode
 
-    def put(self, tx: Any, account: str, region: str, entry: E) -> None:
+    def put(self, tx: Tx, account: str, region: str, entry: E) -> None:
         tx.put(self._shelf(account, region), keys.pack(entry.id), msgspec.msgpack.encode(entry))
 
     async def get(self, reader: Reader, account: str, region: str, entry_id: str) -> E | None:

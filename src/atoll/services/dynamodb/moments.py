@@ -82,7 +82,7 @@ def undo_shelf(moment: Moment) -> bytes:
     return records.shelf(table.account, table.region, f"u/{moment.id}")
 
 
-def mark(tx: Any, account: str, region: str, name: str) -> None:
+def mark(tx: Tx, account: str, region: str, name: str) -> None:
     tx.append(marks_shelf(account, region), keys.pack(name), b"")
 
 
@@ -100,7 +100,7 @@ async def erase_marks(tx: Tx, account: str, region: str, name: str) -> None:
         tx.delete(shelf, k)
 
 
-def hold(tx: Any, table: Table, copy_id: str) -> None:
+def hold(tx: Tx, table: Table, copy_id: str) -> None:
     """From this transaction on the table's log is kept."""
     held = msgspec.structs.replace(table, copies=[*table.copies, copy_id])
     tx.put(records.tables_shelf(table.account, table.region), records.table_key(table.name), records.encode(held))
@@ -124,7 +124,7 @@ async def release(tx: Tx, moment: Moment) -> None:
             tables.sweep(tx, table, [records.items_shelf(table)])
 
 
-def outlive(tx: Any, table: Table) -> frozenset[bytes]:
+def outlive(tx: Tx, table: Table) -> frozenset[bytes]:
     """In the transaction that deletes the table: the shelves to be kept until all who read it are through."""
     if not table.copies:
         return frozenset()

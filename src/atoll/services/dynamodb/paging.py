@@ -13,7 +13,7 @@ import orjson
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import places, records, tables, values
 from atoll.services.dynamodb.records import Index, Item, Table
-from atoll.store import Row
+from atoll.store import Reader, Row
 
 PAGE_BYTES_MAX = 1024 * 1024
 _FIRST_ROWS = 16
@@ -109,21 +109,22 @@ class Page:
 class Fetch:
     """Reads to each row of a local index its item from the table. A page ends by the size of these."""
 
-    tx: Any
+    reader: Reader
     table: Table
 
     async def items(self, rows: Sequence[Row]) -> list[bytes]:
         shelf = records.items_shelf(self.table)
-        found = await self.tx.get_many([(shelf, places.place(self.table, records.decode_item(v))) for _, v in rows])
-        assert None not in found, "an index has an entry without its item"
-        return found  # type: ignore[no-any-return]
+        wanted = [(shelf, places.place(self.table, records.decode_item(entry))) for _, entry in rows]
+        found = [row for row in await self.reader.get_many(wanted) if row is not None]
+        assert len(found) == len(rows), "an index has an entry without its item"
+        return found
 
 
 def source(table: Table, index_name: str | None) -> Source:
     return Source(table, None if index_name is None else tables.index_of(table, index_name))
 
 
-async def read_page(tx: Any, span: Span, limit: int | None, fetch: Fetch | None = None) -> Page:
+async def read_page(reader: Reader, span: Span, limit: int | None, fetch: Fetch | None = None) -> Page:
     page = Page([], 0, is_cut=False)
     if fetch is not None:
         page.items, page.fetched_bytes = [], []
@@ -131,7 +132,7 @@ async def read_page(tx: Any, span: Span, limit: int | None, fetch: Fetch | None 
     while not span.is_empty:
         if limit is not None:
             wanted = min(wanted, limit - len(page.rows))
-        rows = await tx.scan(span.shelf, span.low, span.high, wanted, reverse=span.backward)
+        rows = await reader.scan(span.shelf, span.low, span.high, wanted, reverse=span.backward)
         await _take(page, rows, span.keeps, fetch)
         if page.is_cut:
             return page

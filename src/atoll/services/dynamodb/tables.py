@@ -33,7 +33,7 @@ from atoll.services.dynamodb.records import (
     tables_shelf,
 )
 from atoll.services.dynamodb.service import dynamodb
-from atoll.store import keys
+from atoll.store import Tx, keys
 
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
@@ -213,7 +213,7 @@ def save(call: Call, table: Table) -> None:
         tx.put(LOGGING, keys.pack(table.account, table.region, table.uid), table.name.encode())
 
 
-def sweep(tx: Any, table: Table, shelves: list[bytes]) -> None:
+def sweep(tx: Tx, table: Table, shelves: list[bytes]) -> None:
     """Leaves these shelves to the sweeper."""
     jobs.start(tx, jobs.key(SWEEP_JOB, table.account, table.region, ids.new_hex(16)), Sweep(shelves))
 
