@@ -8,7 +8,7 @@ end in at most one `call.write`.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from atoll.aws.cors import Rule
 from atoll.base import ids
@@ -71,6 +71,17 @@ class Sink(Protocol):
     """Takes a body's bytes. Called from one thread at a time, never from two at once; may block."""
 
     def write(self, data: memoryview) -> None: ...
+
+
+@runtime_checkable
+class Lender(Sink, Protocol):
+    """A sink that bytes may be received straight into: what is lent is filled from its start, then `took` says how far."""
+
+    def lend(self) -> memoryview:
+        """Room for at least one byte. It is good until `took` or `write`."""
+        ...
+
+    def took(self, count: int) -> None: ...
 
 
 class Body(Protocol):
@@ -311,6 +322,7 @@ __all__ = [
     "HttpFacts",
     "Identity",
     "Kind",
+    "Lender",
     "Operation",
     "Permission",
     "Permits",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final
 
-from atoll.operation import BlobBody, Sink
+from atoll.operation import BlobBody, Lender, Sink
 
 TURN_BYTES_MAX: Final = 64 * 1024**2
 BLOCK_BYTES: Final = 1024**2
@@ -47,6 +47,24 @@ class Buffers:
             self._free.append(buffer)
 
 
+class _Copying:
+    """Lends a buffer in the name of a sink that does not lend."""
+
+    def __init__(self, buffer: bytearray, sink: Sink) -> None:
+        self._view = memoryview(buffer)
+        self._sink = sink
+
+    def write(self, data: memoryview) -> None:
+        self._sink.write(data)
+
+    def lend(self) -> memoryview:
+        return self._view
+
+    def took(self, count: int) -> None:
+        with self._view[:count] as block:
+            self._sink.write(block)
+
+
 class Receiving:
     """The rest of a body of known length, straight from the socket into the sink. `left` counts what has not come."""
 
@@ -58,21 +76,24 @@ class Receiving:
 
     def turn(self, sink: Sink) -> Turn:
         """On a pool thread. What the sink raises goes to the caller."""
-        buffer = self._buffers.take()
-        view = memoryview(buffer)
         # Blocking belongs to the open socket, not to our duplicate: the loop must not touch its own until we are done.
         self.sock.settimeout(None)
         try:
-            return self._receive(view, sink)
+            if isinstance(sink, Lender):
+                return self._receive(sink)
+            buffer = self._buffers.take()
+            try:
+                return self._receive(_Copying(buffer, sink))
+            finally:
+                self._buffers.give(buffer)
         finally:
             self.sock.settimeout(0.0)
-            view.release()
-            self._buffers.give(buffer)
 
-    def _receive(self, view: memoryview, sink: Sink) -> Turn:
+    def _receive(self, sink: Lender) -> Turn:
         turn_left = TURN_BYTES_MAX
         while self.left and turn_left > 0:
-            wanted = min(self.left, BLOCK_BYTES)
+            view = sink.lend()
+            wanted = min(self.left, len(view))
             try:
                 # One call, and one round for the interpreter's lock, per block.
                 count = self.sock.recv_into(view, wanted, socket.MSG_WAITALL)
@@ -84,8 +105,7 @@ class Receiving:
                 return Turn.GONE
             self.left -= count
             turn_left -= count
-            with view[:count] as block:
-                sink.write(block)
+            sink.took(count)
             if count < wanted:
                 return Turn.SLOW
         return Turn.MORE if self.left else Turn.DONE

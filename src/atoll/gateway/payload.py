@@ -15,7 +15,7 @@ from atoll.aws import chunked
 from atoll.aws.errors import AwsError
 from atoll.aws.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD
 from atoll.gateway.incoming import LOOP_WRITE_BYTES_MAX
-from atoll.operation import Sink
+from atoll.operation import Lender, Sink
 
 OBJECT_BYTES_MAX = 5 * 1024**4  # No decoded length may be more: 5 TiB, S3's own limit of an object.
 _HEX = frozenset("0123456789abcdef")
@@ -141,7 +141,7 @@ class VerifiedBody:
             decoding.decoder.finish()
             self.trailers = decoding.decoder.trailers
         else:
-            hashing = _Hashing(sink)
+            hashing = _LendingHashing(sink) if isinstance(sink, Lender) else _Hashing(sink)
             await raw.drain(hashing)
             _compare(rules.content_hash, hashing.hash.hexdigest())
 
@@ -168,6 +168,21 @@ class _Hashing:
     def write(self, data: memoryview) -> None:
         self.hash.update(data)
         self._sink.write(data)
+
+
+class _LendingHashing(_Hashing):
+    def __init__(self, sink: Lender) -> None:
+        super().__init__(sink)
+        self._lender = sink
+        self._lent = memoryview(b"")
+
+    def lend(self) -> memoryview:
+        self._lent = self._lender.lend()
+        return self._lent
+
+    def took(self, count: int) -> None:
+        self.hash.update(self._lent[:count])
+        self._lender.took(count)
 
 
 class _Decoding:

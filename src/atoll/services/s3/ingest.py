@@ -171,9 +171,7 @@ class Intake:
         with self._lock:
             if self._closed:
                 return
-            self._size += len(data)
-            if self._size > self._limit:
-                raise too_large(self._size, self._limit)
+            self._grow(len(data))
             rest = memoryview(data)
             while len(rest) > 0:
                 # The copy is what lets the HTTP core refill its buffer while MD5 still reads these bytes.
@@ -183,6 +181,26 @@ class Intake:
                 rest = rest[count:]
                 if self._filled == len(self._block):
                     self._pass_on()
+
+    def lend(self) -> memoryview:
+        """What is left of the block: bytes received there need no copy."""
+        with self._lock:
+            # Nobody looks at what comes after an abort.
+            return memoryview(bytearray(BLOCK_BYTES) if self._closed else self._block)[self._filled :]
+
+    def took(self, count: int) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._grow(count)
+            self._filled += count
+            if self._filled == len(self._block):
+                self._pass_on()
+
+    def _grow(self, count: int) -> None:
+        self._size += count
+        if self._size > self._limit:
+            raise too_large(self._size, self._limit)
 
     def take_all(self, data: bytes, trailers: Mapping[str, str]) -> Stored:
         try:
