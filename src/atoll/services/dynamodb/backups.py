@@ -22,6 +22,7 @@ from atoll.services.dynamodb import archives, describe, jobs, moments, names, re
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.moments import Moment, Pace
 from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Reader, Tx, keys, sums
 
@@ -295,7 +296,7 @@ def _key(table_name: str, backup_id: str) -> bytes:
 def _key_of_arn(call: Call, arn: str) -> bytes:
     place = names.read_arn(arn)
     if place is None or not place.inside.startswith("/backup/"):
-        raise names.validation(f"Invalid BackupArn: {arn}")
+        raise validation(f"Invalid BackupArn: {arn}")
     if (place.account, place.region) != (call.account, call.region):
         raise _not_found(arn)
     return _key(place.name, place.inside.removeprefix("/backup/"))

@@ -22,6 +22,7 @@ from atoll.services.dynamodb.capacity import Meter
 from atoll.services.dynamodb.expressions.projections import Projection
 from atoll.services.dynamodb.mutations import Mutation
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 GETS_MAX = 100
@@ -89,7 +90,7 @@ def _gets(table: Table, given: str, part: Request, projection: Projection | None
         key_rules.check_key(table, key)
         gets.append(_Get(table, given, key, places.place(table, key), consistent, projection))
     if len({get.place for get in gets}) < len(gets):
-        raise AwsError("ValidationException", _DUPLICATES)
+        raise validation(_DUPLICATES)
     return gets
 
 
@@ -111,7 +112,7 @@ async def batch_write_item(call: Call, request: Request) -> Reply:
         table = await tables.find(call, given)
         batch = [_mutation(table, write, size) for write, size in zip(writes, sizes[given], strict=True)]
         if len({mutation.place for mutation in batch}) < len(batch):
-            raise AwsError("ValidationException", _DUPLICATES)
+            raise validation(_DUPLICATES)
         wanted += [(given, write, mutation) for write, mutation in zip(writes, batch, strict=True)]
     outcomes = await mutations.evaluate_all(call.tx, [mutation for _, _, mutation in wanted])
     meter = Meter(request.get("ReturnConsumedCapacity"))
@@ -143,7 +144,7 @@ def _take_write(write: Request) -> int:
     """The size of the item to put, or of the key of the one to delete."""
     if len(write) != 1:
         what = "is empty" if not write else "has more than one datatypes set"
-        raise AwsError("ValidationException", f"Supplied AttributeValue {what}, {_ONE_OF_TWO}")
+        raise validation(f"Supplied AttributeValue {what}, {_ONE_OF_TWO}")
     if "PutRequest" not in write:
         return values.take_item(write["DeleteRequest"]["Key"])
     size_bytes = values.take_item(write["PutRequest"]["Item"])
@@ -162,6 +163,6 @@ def _mutation(table: Table, write: Request, size_bytes: int) -> Mutation:
 
 def _check_count(operation: str, asked: Mapping[str, list[Any]], most: int) -> None:
     if not asked:
-        raise AwsError("ValidationException", _REQUIRED.format(operation))
+        raise validation(_REQUIRED.format(operation))
     if sum(map(len, asked.values())) > most:
-        raise AwsError("ValidationException", _TOO_MANY.format(operation))
+        raise validation(_TOO_MANY.format(operation))

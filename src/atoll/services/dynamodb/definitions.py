@@ -6,8 +6,8 @@ from typing import Any
 
 from atoll.base import ids
 from atoll.services.dynamodb import provisioning
-from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.records import Index
+from atoll.services.dynamodb.refusals import invalid, validation
 
 GLOBAL_INDEXES_MAX = 20
 LOCAL_INDEXES_MAX = 5

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from atoll.services.dynamodb import names
 from atoll.services.dynamodb.expressions import conditions, projections
 from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.expressions.key_conditions import compile_key_condition
 from atoll.services.dynamodb.expressions.projections import Projection
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import invalid, validation
 
 _KEYS, _FILTER, _PROJECTION = "KeyConditionExpression", "FilterExpression", "ProjectionExpression"
 
@@ -31,7 +31,7 @@ def compile_filter(table: Table, asked: Mapping[str, Any] | None) -> Filter | No
     if asked is None:
         return None
     if not any(member in asked for member in (_KEYS, _FILTER, _PROJECTION)):
-        raise names.invalid("FilterSpecification must have an expression")
+        raise invalid("FilterSpecification must have an expression")
     bindings = Bindings(asked.get("ExpressionAttributeNames"), asked.get("ExpressionAttributeValues"))
     tests = []
     if _KEYS in asked:
@@ -43,7 +43,7 @@ def compile_filter(table: Table, asked: Mapping[str, Any] | None) -> Filter | No
         test = conditions.compile_condition(asked[_FILTER], bindings, _FILTER)
         keys = [name for name in table.key_names if name in test.attributes]
         if keys and _KEYS in asked:
-            raise names.validation(
+            raise validation(
                 f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {keys[0]}"
             )
         tests.append(test)

@@ -13,10 +13,11 @@ import msgspec
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
-from atoll.services.dynamodb import export_filters, jobs, ledgers, moments, names, recovery
+from atoll.services.dynamodb import export_filters, jobs, ledgers, moments, recovery
 from atoll.services.dynamodb.ledgers import Ledger
 from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import stamps
 
@@ -113,7 +114,7 @@ async def export_table_to_point_in_time(
 async def describe_export(call: Call, request: "types.DescribeExportInput") -> "types.DescribeExportOutput":
     named = ledgers.inside(request["ExportArn"], "export")
     if named is None:
-        raise names.validation(f"Invalid ExportArn: {request['ExportArn']}")
+        raise validation(f"Invalid ExportArn: {request['ExportArn']}")
     place, export_id = named
     export = await ledger.get(call.tx, call.account, call.region, export_id)
     if export is None or export.arn != request["ExportArn"] or place.account != call.account:
@@ -139,20 +140,18 @@ async def list_exports(call: Call, request: "types.ListExportsInput") -> "types.
 
 def _refuse_unsupported(asked: dict[str, Any]) -> None:
     if asked["ExportFormat"] != "DYNAMODB_JSON":
-        raise names.invalid("ExportFormat ION is not supported here; DYNAMODB_JSON is")
+        raise invalid("ExportFormat ION is not supported here; DYNAMODB_JSON is")
     for member in ("S3SseAlgorithm", "S3SseKmsKeyId"):
         if member in asked:
-            raise names.invalid(f"{member} is not supported: there are no keys to encrypt objects with")
+            raise invalid(f"{member} is not supported: there are no keys to encrypt objects with")
     incremental = asked["ExportType"] == INCREMENTAL
     if incremental != ("IncrementalExportSpecification" in asked):
         verb = "must" if incremental else "can not"
-        raise names.invalid(
-            f"IncrementalExportSpecification {verb} be specified when ExportType is {asked['ExportType']}"
-        )
+        raise invalid(f"IncrementalExportSpecification {verb} be specified when ExportType is {asked['ExportType']}")
     if incremental and "ExportTime" in asked:
-        raise names.invalid(f"ExportTime can not be specified when ExportType is {INCREMENTAL}")
+        raise invalid(f"ExportTime can not be specified when ExportType is {INCREMENTAL}")
     if incremental and "FilterSpecification" in asked:
-        raise names.invalid(f"FilterSpecification can not be specified when ExportType is {INCREMENTAL}")
+        raise invalid(f"FilterSpecification can not be specified when ExportType is {INCREMENTAL}")
 
 
 async def _start(call: Call, table: Table, export: Export) -> None:

@@ -11,9 +11,10 @@ import msgspec
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
-from atoll.services.dynamodb import jobs, ledgers, names, tables
+from atoll.services.dynamodb import jobs, ledgers, tables
 from atoll.services.dynamodb.describe import CREATING
 from atoll.services.dynamodb.ledgers import Ledger
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ async def import_table(call: Call, request: "types.ImportTableInput") -> "types.
             raise AwsError("ImportConflictException", "The ClientToken was used before, with other parameters")
         return {"ImportTableDescription": _description(known)}
     if asked["InputFormat"] == "ION":
-        raise names.invalid("InputFormat ION is not supported here; DYNAMODB_JSON and CSV are")
+        raise invalid("InputFormat ION is not supported here; DYNAMODB_JSON and CSV are")
     if "Csv" in asked.get("InputFormatOptions", {}) and asked["InputFormat"] != "CSV":
-        raise names.invalid("InputFormatOptions Csv can only be specified when InputFormat is CSV")
+        raise invalid("InputFormatOptions Csv can only be specified when InputFormat is CSV")
     table = tables.new_table(call, asked["TableCreationParameters"])
     table.status = CREATING
     await tables.put_new(call, table)
@@ -90,7 +91,7 @@ async def import_table(call: Call, request: "types.ImportTableInput") -> "types.
 async def describe_import(call: Call, request: "types.DescribeImportInput") -> "types.DescribeImportOutput":
     named = ledgers.inside(request["ImportArn"], "import")
     if named is None:
-        raise names.validation(f"Invalid ImportArn: {request['ImportArn']}")
+        raise validation(f"Invalid ImportArn: {request['ImportArn']}")
     found = await ledger.get(call.tx, call.account, call.region, named[1])
     if found is None or found.arn != request["ImportArn"]:
         raise AwsError("ImportNotFoundException", f"Import not found: {request['ImportArn']}")

@@ -6,6 +6,7 @@ from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import contributors, records, tables
 from atoll.services.dynamodb.records import Index, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import keys
 
@@ -113,7 +114,7 @@ def _after(token: str | None) -> tuple[str, str]:
         return "", ""
     table, separator, index = token.partition("/")
     if not separator:
-        raise AwsError("ValidationException", "Invalid NextToken")
+        raise validation("Invalid NextToken")
     return table, index
 
 

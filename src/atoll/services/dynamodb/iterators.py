@@ -12,6 +12,7 @@ import hashlib
 import msgspec
 
 from atoll.aws.errors import AwsError
+from atoll.services.dynamodb.refusals import validation
 
 ITERATOR_SECONDS = 15 * 60.0
 _DIGEST_BYTES = 12
@@ -40,7 +41,7 @@ def open_token(token: str, now: float) -> tuple[str, Place]:
     arn, version, text = (*token.split("|"), "", "")[:3]
     place = _unsealed(arn, text) if version == "1" else None
     if place is None:
-        raise AwsError("ValidationException", "Invalid ShardIterator")
+        raise validation("Invalid ShardIterator")
     if now - place.issued > ITERATOR_SECONDS:
         raise AwsError("ExpiredIteratorException", "The shard iterator has expired")
     return arn, place

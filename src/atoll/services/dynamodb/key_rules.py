@@ -6,15 +6,10 @@ from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values, vector_rules
 from atoll.services.dynamodb.places import PARTITION_KEY_BYTES_MAX, SORT_KEY_BYTES_MAX
 from atoll.services.dynamodb.records import Index, Item, Table, Value
+from atoll.services.dynamodb.refusals import invalid, validation
 
-_INVALID = "One or more parameter values were invalid: "
 _NOT_VALID = "One or more parameter values are not valid. "
 _EMPTY = "The AttributeValue for a key attribute cannot contain an empty {} value. "
-# AWS leaves out that blank too.
-_HASH_TOO_LONG = f"{_INVALID}Size of hashkey has exceeded the maximum size limit of{PARTITION_KEY_BYTES_MAX} bytes"
-_RANGE_TOO_LONG = (
-    f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of {SORT_KEY_BYTES_MAX} bytes"
-)
 _OF_INDEX = "A value specified for a secondary index key is not supported. "
 _OF_UPDATE = "The update expression attempted to update a secondary index key to a value that is not supported. "
 
@@ -23,11 +18,11 @@ def check_key(table: Table, key: Item) -> None:
     """Raises unless `key` is the table's key, and nothing else."""
     names = table.key_names
     if len(key) != len(names):
-        raise _mismatch()
+        raise mismatch()
     for name in names:
         value = key.get(name)
         if value is None or table.attributes[name] not in value:
-            raise _mismatch()
+            raise mismatch()
     _check_lengths(table, key)
 
 
@@ -36,12 +31,10 @@ def check_item(table: Table, item: Item) -> None:
     for name in table.key_names:
         value = item.get(name)
         if value is None:
-            raise _validation(f"{_INVALID}Missing the key {name} in the item")
+            raise invalid(f"Missing the key {name} in the item")
         kind = table.attributes[name]
         if kind not in value:
-            raise _validation(
-                f"{_INVALID}Type mismatch for key {name} expected: {kind} actual: {next(iter(value), 'NULL')}"
-            )
+            raise invalid(f"Type mismatch for key {name} expected: {kind} actual: {next(iter(value), 'NULL')}")
     _check_lengths(table, item)
     if table.indexes or table.vectors:
         check_indexes(table, item)
@@ -68,7 +61,7 @@ def check_not_empty(table: Table, item: Item) -> None:
     for name in table.key_names:
         value = item.get(name, {})
         if table.attributes[name] in value and _is_empty(value):
-            _check_length(table, item, name, PARTITION_KEY_BYTES_MAX, _HASH_TOO_LONG)
+            _check_length(table, item, name, PARTITION_KEY_BYTES_MAX)
     for index in table.indexes:
         for name in (*index.hash, *index.range):
             if name in item and table.attributes[name] in item[name] and _is_empty(item[name]):
@@ -87,48 +80,57 @@ def check_not_updated(table: Table, attributes: Container[str]) -> None:
     """Raises if an update writes the table's key."""
     for name in table.key_names:
         if name in attributes:
-            raise _validation(f"{_INVALID}Cannot update attribute {name}. This attribute is part of the key")
+            raise invalid(f"Cannot update attribute {name}. This attribute is part of the key")
 
 
 def _check_lengths(table: Table, item: Item) -> None:
-    _check_length(table, item, table.hash, PARTITION_KEY_BYTES_MAX, _HASH_TOO_LONG)
+    _check_length(table, item, table.hash, PARTITION_KEY_BYTES_MAX)
     if table.range is not None:
-        _check_length(table, item, table.range, SORT_KEY_BYTES_MAX, _RANGE_TOO_LONG)
+        _check_length(table, item, table.range, SORT_KEY_BYTES_MAX)
 
 
-def _check_length(table: Table, item: Item, name: str, bytes_max: int, too_long: str) -> None:
+def _check_length(table: Table, item: Item, name: str, bytes_max: int) -> None:
     kind = table.attributes[name]
     size_bytes = values.value_size(item[name])
     if size_bytes == 0:
-        raise _validation(f"{_NOT_VALID}{_EMPTY.format(_words(kind))}Key: {name}")
+        raise empty(kind, name)
     if size_bytes > bytes_max:
-        raise _validation(too_long)
+        raise too_long(bytes_max)
 
 
 def _check_index_value(table: Table, index: Index, name: str, value: Value, bytes_max: int, *, by_update: bool) -> None:
     kind = table.attributes[name]
     if kind not in value:
-        raise _validation(
-            f"{_INVALID}Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value), 'NULL')}"
+        raise invalid(
+            f"Type mismatch for Index Key {name} Expected: {kind} Actual: {next(iter(value), 'NULL')}"
             f" IndexName: {index.name}"
         )
     size_bytes = values.value_size(value)
     if size_bytes == 0:
-        empty = _EMPTY.format(_words(kind))
+        complaint = _EMPTY.format(_words(kind))
         if by_update:
-            raise _validation(f"{_NOT_VALID}{_OF_UPDATE}{empty}".rstrip())
-        raise _validation(f"{_NOT_VALID}{_OF_INDEX}{empty}IndexName: {index.name}, IndexKey: {name}")
+            raise validation(f"{_NOT_VALID}{_OF_UPDATE}{complaint}".rstrip())
+        raise validation(f"{_NOT_VALID}{_OF_INDEX}{complaint}IndexName: {index.name}, IndexKey: {name}")
     if size_bytes > bytes_max:
-        raise _validation(_HASH_TOO_LONG if bytes_max == PARTITION_KEY_BYTES_MAX else _RANGE_TOO_LONG)
+        raise too_long(bytes_max)
+
+
+def empty(kind: str, name: str) -> AwsError:
+    """Of a value in the place of a key attribute of this type and name."""
+    return validation(f"{_NOT_VALID}{_EMPTY.format(_words(kind))}Key: {name}")
+
+
+def too_long(bytes_max: int) -> AwsError:
+    """Of a value in the place of a partition key or of a sort key, as the limit says."""
+    if bytes_max == PARTITION_KEY_BYTES_MAX:
+        # AWS leaves out that blank too.
+        return invalid(f"Size of hashkey has exceeded the maximum size limit of{bytes_max} bytes")
+    return invalid(f"Aggregated size of all range keys has exceeded the size limit of {bytes_max} bytes")
 
 
 def _words(kind: str) -> str:
     return "binary" if kind == "B" else "string"
 
 
-def _mismatch() -> AwsError:
-    return _validation("The provided key element does not match the schema")
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
+def mismatch() -> AwsError:
+    return validation("The provided key element does not match the schema")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from atoll.operation import Call
 from atoll.services.dynamodb import tables
-from atoll.services.dynamodb.names import validation
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:

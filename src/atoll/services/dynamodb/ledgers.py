@@ -14,6 +14,7 @@ import msgspec
 from atoll.base import ids
 from atoll.operation import Call
 from atoll.services.dynamodb import names, records
+from atoll.services.dynamodb.refusals import validation
 from atoll.store import Reader, Tx, keys
 
 TOKEN_SECONDS = 8 * 3600
@@ -98,4 +99,4 @@ def _read_token(token: str) -> str:
     try:
         return bytes.fromhex(token).rstrip(b"\x00").decode("ascii")
     except ValueError:
-        raise names.validation("Invalid NextToken") from None
+        raise validation("Invalid NextToken") from None

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from atoll.aws.errors import AwsError
+from atoll.services.dynamodb.refusals import invalid, validation
 
 NAME_CHARACTERS_MIN = 3
 NAME_CHARACTERS_MAX = 255
@@ -24,14 +24,6 @@ class Place(NamedTuple):
     @property
     def arn(self) -> str:
         return f"arn:aws:dynamodb:{self.region}:{self.account}:table/{self.name}"
-
-
-def validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
-
-
-def invalid(message: str) -> AwsError:
-    return validation(f"One or more parameter values were invalid: {message}")
 
 
 @lru_cache(maxsize=4096)

@@ -13,6 +13,7 @@ import orjson
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import places, records, tables, values
 from atoll.services.dynamodb.records import Index, Item, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.store import Reader, Row
 
 PAGE_BYTES_MAX = 1024 * 1024
@@ -200,16 +201,16 @@ def check_start_key(source: Source, key: Item, *, by_scan: bool) -> None:
     """Raises unless `key` could be a LastEvaluatedKey of this source."""
     of_scanned_table = by_scan and source.index is None
     if len(key) != len(source.key_names):
-        raise _validation(f"{_INVALID_START}: {_MISMATCH}" if of_scanned_table else _INVALID_START)
+        raise validation(f"{_INVALID_START}: {_MISMATCH}" if of_scanned_table else _INVALID_START)
     if not of_scanned_table:
         for name, kind in source.kinds([*source.hash, *source.range]):
             if name not in key:
-                raise _validation(_INVALID_START)
+                raise validation(_INVALID_START)
             if kind not in key[name]:
-                raise _validation(_MISMATCH)
+                raise validation(_MISMATCH)
     for name, kind in source.kinds(source.table.key_names):
         if kind not in key.get(name, {}):
-            raise _validation(f"{_INVALID_START}: {_MISMATCH}")
+            raise validation(f"{_INVALID_START}: {_MISMATCH}")
 
 
 def place_of(source: Source, key: Item) -> bytes:
@@ -227,7 +228,3 @@ def json_of(rows: Sequence[Row]) -> list[Any]:
     """The items of rows as they lie there, for a reply."""
     fragment, item_json = orjson.Fragment, records.item_json
     return [fragment(item_json(row)) for _, row in rows]
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

@@ -9,7 +9,7 @@ from atoll.aws.errors import AwsError
 from atoll.aws.policy import Use, compile_policy
 from atoll.facts import unique_id
 from atoll.operation import Call
-from atoll.services.dynamodb.names import invalid, validation
+from atoll.services.dynamodb.refusals import invalid, validation
 
 POLICY_BYTES_MAX = 20 * 1024  # White space that means nothing is not counted.
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from atoll.aws.errors import AwsError
-from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.records import Throughput
+from atoll.services.dynamodb.refusals import invalid, validation
 
 PROVISIONED = "PROVISIONED"
 ON_DEMAND = "PAY_PER_REQUEST"

@@ -10,6 +10,7 @@ from atoll.services.dynamodb.expressions.bindings import Bindings, of_request
 from atoll.services.dynamodb.expressions.key_conditions import KeyCondition, SortTerm
 from atoll.services.dynamodb.paging import Source, Span
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.selection import Reading
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import keys
@@ -28,7 +29,7 @@ async def query(call: Call, request: Request) -> Reply:
         legacy.check_not_mixed(request, _EXPRESSIONS, old)
     bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
     if "KeyConditions" not in request and "KeyConditionExpression" not in request:
-        raise _validation(
+        raise validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
     wanted = selection.of_request(request, bindings, "QueryFilter")
@@ -128,14 +129,14 @@ def _check_boundaries(source: Source, condition: KeyCondition, start: Item) -> N
     )
     if condition.range:
         if not _hold(kinds, condition.range, start):
-            raise _validation("The provided starting key does not match the range key predicate")
+            raise validation("The provided starting key does not match the range key predicate")
         if not same_partition:
-            raise _validation("The query can return at most one row and cannot be restarted")
+            raise validation("The query can return at most one row and cannot be restarted")
     elif not same_partition:
-        raise _validation("The provided starting key is outside query boundaries based on provided conditions")
+        raise validation("The provided starting key is outside query boundaries based on provided conditions")
     if source.index is None and source.table.range is None:
         told = ", ".join(f"{name}=AttributeValue: {_told(value)}" for name, value in start.items())
-        raise _validation(f"The provided exclusive start key is invalid: ExclusiveStartKey: {{{told}}}")
+        raise validation(f"The provided exclusive start key is invalid: ExclusiveStartKey: {{{told}}}")
 
 
 def _told(value: dict[str, str]) -> str:
@@ -145,8 +146,4 @@ def _told(value: dict[str, str]) -> str:
 def _check_filter_keys(source: Source, attributes: frozenset[str], told: str) -> None:
     for name in (*source.hash, *source.range):
         if name in attributes:
-            raise _validation(f"{told} can only contain non-primary key attributes: Primary key attribute: {name}")
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
+            raise validation(f"{told} can only contain non-primary key attributes: Primary key attribute: {name}")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.operation import Call
-from atoll.services.dynamodb import backups, describe, moments, names, records, restores, tables
+from atoll.services.dynamodb import backups, describe, moments, records, restores, tables
 from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import stamps
 
@@ -34,7 +35,7 @@ async def update_continuous_backups(
     table = await tables.find_own(call, request["TableName"])
     if not asked["PointInTimeRecoveryEnabled"]:
         if "RecoveryPeriodInDays" in asked:
-            raise names.invalid("RecoveryPeriodInDays can only be specified when PointInTimeRecoveryEnabled is true")
+            raise invalid("RecoveryPeriodInDays can only be specified when PointInTimeRecoveryEnabled is true")
         table.recovery_since = 0.0
     else:
         table.recovery_days = asked.get("RecoveryPeriodInDays", RECOVERY_DAYS_MAX)
@@ -62,7 +63,7 @@ async def restore_table_to_point_in_time(
 ) -> "types.RestoreTableToPointInTimeOutput":
     given = request.get("SourceTableArn", request.get("SourceTableName"))
     if given is None:
-        raise names.invalid("Either SourceTableArn or SourceTableName must be specified")
+        raise invalid("Either SourceTableArn or SourceTableName must be specified")
     source = await find(call, given)
     when = await _moment_asked(call, source, request)
     summary = {"SourceTableArn": source.arn, "RestoreDateTime": call.now if when is None else when}
@@ -112,10 +113,10 @@ async def _moment_asked(call: Call, source: Table, request: Any) -> float | None
     when = moments.seconds(request.get("RestoreDateTime"))
     if request.get("UseLatestRestorableTime", False):
         if when is not None:
-            raise names.invalid("Only one of RestoreDateTime and UseLatestRestorableTime can be specified")
+            raise invalid("Only one of RestoreDateTime and UseLatestRestorableTime can be specified")
         return None
     if when is None:
-        raise names.invalid("Either RestoreDateTime or UseLatestRestorableTime must be specified")
+        raise invalid("Either RestoreDateTime or UseLatestRestorableTime must be specified")
     if not earliest <= when <= latest:
         raise AwsError(
             "InvalidRestoreTimeException",

@@ -7,8 +7,9 @@ from atoll.aws.policy import Verdict
 from atoll.facts import Principal, principal_behind
 from atoll.operation import Call, Permission, Reply
 from atoll.services.dynamodb import access, policy_rules, tables
-from atoll.services.dynamodb.names import Place, invalid, read_arn, validation
+from atoll.services.dynamodb.names import Place, read_arn
 from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:

@@ -35,6 +35,7 @@ from atoll.services.dynamodb.backups import Backup
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.moments import Moment, Pace
 from atoll.services.dynamodb.records import Index, Table
+from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Tx
 
@@ -146,7 +147,7 @@ def _indexes(source: Table, request: Any, billing: str) -> Iterator[tuple[Index,
         for asked in wanted:
             matching = [index for index in own if _is_same(_shown(index), asked)]
             if not matching:
-                raise names.invalid(f"{member} does not match any index of the source: {asked['IndexName']}")
+                raise invalid(f"{member} does not match any index of the source: {asked['IndexName']}")
             limits = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
             yield matching[0], {limit: asked[limit] for limit in limits if limit in asked}
 
@@ -178,7 +179,7 @@ def _vectors(source: Table, request: Any) -> list[dict[str, Any]]:
         return source.vectors
     chosen = {asked["IndexName"] for asked in wanted}
     if chosen - {vector["IndexName"] for vector in source.vectors}:
-        raise names.invalid("VectorIndexOverride does not match the vector indexes of the source")
+        raise invalid("VectorIndexOverride does not match the vector indexes of the source")
     return [vector for vector in source.vectors if vector["IndexName"] in chosen]
 
 

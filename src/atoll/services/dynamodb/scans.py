@@ -1,11 +1,11 @@
 """Scan: all items of a table or an index in the order of their hashes, or of one of many segments of it."""
 
-from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import paging, places, selection, tables
 from atoll.services.dynamodb.expressions import legacy
 from atoll.services.dynamodb.expressions.bindings import of_request
 from atoll.services.dynamodb.paging import Source, Span
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.selection import Reading
 from atoll.services.dynamodb.service import dynamodb
 
@@ -33,17 +33,17 @@ def _check_segment(request: Request) -> None:
     if segment is None and total is None:
         return
     if total is None:
-        raise _validation(
+        raise validation(
             "The TotalSegments parameter is required but was not present in the request "
             "when Segment parameter is present"
         )
     if segment is None:
-        raise _validation(
+        raise validation(
             "The Segment parameter is required but was not present in the request "
             "when parameter TotalSegments is present"
         )
     if segment >= total:
-        raise _validation(
+        raise validation(
             "The Segment parameter is zero-based and must be less than parameter TotalSegments: "
             f"Segment: {segment} is not less than TotalSegments: {total}"
         )
@@ -58,14 +58,10 @@ def _span(request: Request, source: Source) -> Span:
         paging.check_start_key(source, start, by_scan=True)
         place = paging.place_of(source, start)
         if place < low or (high is not None and place >= high):
-            raise _validation(
+            raise validation(
                 "The provided starting key is invalid: Invalid ExclusiveStartKey. "
                 "Please use ExclusiveStartKey with correct Segment. "
                 f"TotalSegments: {total} Segment: {segment}"
             )
         span.go_on_after(place)
     return span
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

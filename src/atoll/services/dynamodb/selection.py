@@ -15,8 +15,8 @@ from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.paging import Fetch, Page, Source, Span
 from atoll.services.dynamodb.records import Item
+from atoll.services.dynamodb.refusals import invalid, validation
 
-_INVALID = "One or more parameter values were invalid: "
 _ON_DEMAND_PARTITIONS = 4
 _LAST_PARTITION = 3
 
@@ -64,7 +64,7 @@ def of_request(request: Mapping[str, Any], bindings: Bindings, filter_member: st
     names = request.get("AttributesToGet")
     if names is not None and len(set(names)) < len(names):
         twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise _validation(f"{_INVALID}Duplicate value in attribute name: {twice}")
+        raise invalid(f"Duplicate value in attribute name: {twice}")
     paging.take_start_key(request.get("ExclusiveStartKey"))
     projection: Projecting | None = None
     if names is not None:
@@ -90,22 +90,22 @@ def _check_select(request: Mapping[str, Any], *, by_query: bool) -> None:
         if given is None:
             # Only Query says it so.
             start = "1 validation error detected: " if by_query else ""
-            raise _validation(
+            raise validation(
                 f"{start}Must specify the AttributesToGet or ProjectionExpression "
                 "when choosing to get SPECIFIC_ATTRIBUTES"
             )
         return
     if select is not None and given is not None:
         what = "only the Count" if select == "COUNT" else select
-        raise _validation(f"Cannot specify the {given} when choosing to get {what}")
+        raise validation(f"Cannot specify the {given} when choosing to get {what}")
     if select == "ALL_PROJECTED_ATTRIBUTES" and "IndexName" not in request:
-        raise _validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+        raise validation("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 
 
 def source_of(request: Mapping[str, Any], table: records.Table) -> Source:
     source = paging.source(table, request.get("IndexName"))
     if source.index is not None and source.index.is_global and request.get("ConsistentRead"):
-        raise _validation("Consistent reads are not supported on global secondary indexes")
+        raise validation("Consistent reads are not supported on global secondary indexes")
     return source
 
 
@@ -116,8 +116,8 @@ def needs_fetch(source: Source, selection: Selection) -> bool:
         return False
     if selection.select == "ALL_ATTRIBUTES":
         if index.is_global:
-            raise _validation(
-                f"{_INVALID}Select type ALL_ATTRIBUTES is not supported for global secondary index {index.name} "
+            raise invalid(
+                f"Select type ALL_ATTRIBUTES is not supported for global secondary index {index.name} "
                 "because its projection type is not ALL"
             )
         return True
@@ -125,7 +125,7 @@ def needs_fetch(source: Source, selection: Selection) -> bool:
         return False
     missing = missing_of(source, selection.projection.attributes)
     if missing and index.is_global:
-        raise _validation(f"{_INVALID}Global secondary index {index.name} does not project [{', '.join(missing)}]")
+        raise invalid(f"Global secondary index {index.name} does not project [{', '.join(missing)}]")
     return bool(missing)
 
 
@@ -145,9 +145,8 @@ def check_filter(source: Source, selection: Selection) -> None:
 
 def unprojected_filter(source: Source, missing: Sequence[str]) -> AwsError:
     assert source.index is not None
-    return _validation(
-        f"{_INVALID}Secondary index {source.index.name} does not project one or more filter attributes: "
-        f"[{', '.join(missing)}]"
+    return invalid(
+        f"Secondary index {source.index.name} does not project one or more filter attributes: [{', '.join(missing)}]"
     )
 
 
@@ -219,7 +218,3 @@ def _by_partition(reading: Reading, page: Page) -> list[int]:
         shard = places.shard_of(place)
         sizes[shard] = sizes.get(shard, 0) + records.item_size(row)
     return list(sizes.values())
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

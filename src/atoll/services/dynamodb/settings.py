@@ -6,8 +6,8 @@ from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import tag_rules
-from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.records import Stream, Table
+from atoll.services.dynamodb.refusals import invalid, validation
 
 STANDARD = "STANDARD"
 

@@ -23,6 +23,7 @@ from atoll.services.dynamodb.mutations import Mutation, Outcome
 from atoll.services.dynamodb.partiql import plans
 from atoll.services.dynamodb.partiql.tree import Delete, Exists, Insert, Select, Statement, Update
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 _SHORT_CODES = {"ValidationException": "ValidationError", "ThrottlingException": "ThrottlingError"}
@@ -63,7 +64,7 @@ async def batch_execute_statement(call: Call, request: Request) -> Reply:
     parsed = [_parse_member(member) for member in request["Statements"]]
     reads = {isinstance(member.statement, Select) for member in parsed if member.statement is not None}
     if len(reads) > 1:
-        raise _validation(_MIXED)
+        raise validation(_MIXED)
     run = _run_writes if reads == {False} else _run_reads
 
     async def attempt(call: Call) -> Reply:
@@ -86,7 +87,7 @@ def _parse_member(request: Request) -> _Member:
     try:
         statement = statements.parse_request(request)
         if isinstance(statement, Exists):
-            raise _validation("EXISTS can only be used in ExecuteTransaction write requests.")
+            raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
         if not isinstance(statement, Select):
             statements.check_returning(statement)
     except AwsError as error:
@@ -106,7 +107,7 @@ async def _fit(call: Call, member: _Member) -> None:
             return
         key = plans.names_one_item(table, statement.where)
         if key is None or statement.target.index is not None:
-            raise _validation(statements.NO_KEY.format("BatchExecuteStatement"))
+            raise validation(statements.NO_KEY.format("BatchExecuteStatement"))
         key_rules.check_key(table, key)
         member.key = key
     except AwsError as error:
@@ -116,7 +117,7 @@ async def _fit(call: Call, member: _Member) -> None:
 def _check_different(members: Sequence[_Member]) -> None:
     targets = [(m.table.uid, places.place(m.table, m.key)) for m in members if m.table is not None and m.key]
     if len(set(targets)) < len(targets):
-        raise _validation(_DUPLICATES)
+        raise validation(_DUPLICATES)
 
 
 async def _run_reads(call: Call, members: Sequence[_Member], meter: Meter) -> None:
@@ -159,7 +160,3 @@ def _failure(outcome: Outcome | AwsError) -> AwsError | None:
         return outcome
     # A batch never tells the item, whatever ReturnValuesOnConditionCheckFailure says.
     return None if outcome.holds else items.conditional_check_failed(None, with_item=False)
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

@@ -24,6 +24,7 @@ from atoll.services.dynamodb.partiql import plans, rendering
 from atoll.services.dynamodb.partiql.parser import parse
 from atoll.services.dynamodb.partiql.tree import Delete, Exists, Select, Statement, Update, Write
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.services.dynamodb.transactions import Action
 
@@ -31,7 +32,7 @@ _MIXED = "ExecuteTransaction API does not support both read and write operations
 _NO_CONDITION = "EXISTS() must contain a single item read with additional condition"
 _NO_RETURNING = "RETURNING clause is not supported in ExecuteTransaction."
 _NO_INDEX = "Reads on indices are not supported within transactions."
-_KEY_MISMATCH = AwsError("ValidationException", "The provided key element does not match the schema")
+_KEY_MISMATCH = validation("The provided key element does not match the schema")
 
 
 @dynamodb.stream("ExecuteTransaction")
@@ -40,7 +41,7 @@ async def execute_transaction(call: Call, request: Request) -> Reply:
     selecting = [statement for statement in asked if isinstance(statement, Select)]
     writing = [statement for statement in asked if not isinstance(statement, Select)]
     if selecting and writing:
-        raise AwsError("ValidationException", _MIXED)
+        raise validation(_MIXED)
     if selecting:
         return await call.read(lambda call: _read_all(call, request, selecting))
     return await call.write(lambda call: _write_all(call, request, writing))
@@ -164,4 +165,4 @@ def _fit_check(table: Table, position: int, select: Select) -> Mutation | AwsErr
 
 
 def _invalid(position: int, message: str) -> AwsError:
-    return AwsError("ValidationException", f"Validation failed in TransactStatements[{position}]: {message}")
+    return validation(f"Validation failed in TransactStatements[{position}]: {message}")

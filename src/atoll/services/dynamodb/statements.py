@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
     item_collections,
@@ -26,6 +25,7 @@ from atoll.services.dynamodb.partiql.parser import parse
 from atoll.services.dynamodb.partiql.selects import Asked
 from atoll.services.dynamodb.partiql.tree import Delete, Exists, Returning, Select, Statement, Update, Write
 from atoll.services.dynamodb.records import Item
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 NOT_OF_INDEX = "This operation is not supported on an index"
@@ -36,12 +36,12 @@ NO_KEY = "Select statements within {} must specify the primary key in the where 
 async def execute_statement(call: Call, request: Request) -> Reply:
     statement = parse_request(request)
     if isinstance(statement, Exists):
-        raise _validation("EXISTS can only be used in ExecuteTransaction write requests.")
+        raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
     if isinstance(statement, Select):
         select = statement
         return await call.read(lambda call: _select(call, request, select))
     if "NextToken" in request:
-        raise _validation("NextToken is only valid on a SELECT statement")
+        raise validation("NextToken is only valid on a SELECT statement")
     write = statement
     return await call.write(lambda call: _write(call, request, write))
 
@@ -53,7 +53,7 @@ def parse_request(request: Request) -> Statement:
         values.take_value(value)
     statement = parse(request["Statement"], parameters)
     if isinstance(statement, Update | Delete) and statement.target.index is not None:
-        raise _validation(NOT_OF_INDEX)
+        raise validation(NOT_OF_INDEX)
     return statement
 
 
@@ -100,7 +100,7 @@ def check_returning(write: Write) -> None:
     returning = returning_of(write)
     if isinstance(write, Delete) and returning not in (None, Returning("ALL", "OLD")):
         assert returning is not None
-        raise _validation(
+        raise validation(
             f"Invalid returning clause: RETURNING {returning.which} {returning.when} *. "
             "Only RETURNING ALL OLD * is allowed in DELETE statements."
         )
@@ -133,7 +133,3 @@ def answered(row: bytes | None, select: Select) -> Any:
         return None
     columns = selects.columns_of(select)
     return orjson.Fragment(records.item_json(row)) if columns is None else columns.apply(records.decode_item(row))
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

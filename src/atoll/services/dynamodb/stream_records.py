@@ -14,6 +14,7 @@ from atoll.operation import Call
 from atoll.services.dynamodb import iterators, records, shards, streams, values
 from atoll.services.dynamodb.iterators import Place
 from atoll.services.dynamodb.records import Change, Stream, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
 from atoll.store import stamps
@@ -64,9 +65,9 @@ def _check_members(request: "types.GetShardIteratorInput") -> None:
         ("Timestamp", kind == "AT_TIMESTAMP"),
     ):
         if wanted and member not in request:
-            raise AwsError("ValidationException", f"{member} must be specified for ShardIteratorType {kind}")
+            raise validation(f"{member} must be specified for ShardIteratorType {kind}")
         if not wanted and member in request:
-            raise AwsError("ValidationException", f"{member} must not be specified for ShardIteratorType {kind}")
+            raise validation(f"{member} must not be specified for ShardIteratorType {kind}")
 
 
 async def _after_last(call: Call, table: Table, shard: Shard) -> int:
@@ -83,9 +84,9 @@ def _at_sequence(request: "types.GetShardIteratorInput", shard: Shard, now: floa
     try:
         stamp = shards.stamp_of_sequence(request["SequenceNumber"])
     except ValueError:
-        raise AwsError("ValidationException", "Invalid SequenceNumber") from None
+        raise validation("Invalid SequenceNumber") from None
     if not shard.start <= stamp < shard.end:
-        raise AwsError("ValidationException", "Invalid SequenceNumber: it is not one of this shard")
+        raise validation("Invalid SequenceNumber: it is not one of this shard")
     _check_not_trimmed(stamp, now)
     return stamp + 1 if request["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER" else stamp
 

@@ -9,6 +9,7 @@ from atoll.operation import Call
 from atoll.services.dynamodb import names, records, shards
 from atoll.services.dynamodb.names import Place
 from atoll.services.dynamodb.records import Stream, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
 from atoll.store import keys
@@ -33,7 +34,7 @@ def parse_arn(arn: str) -> tuple[Place, str]:
     """
     place = names.read_arn(arn)
     if place is None or not place.inside.startswith(_STREAM):
-        raise AwsError("ValidationException", "Invalid StreamArn")
+        raise validation("Invalid StreamArn")
     return place, place.inside.removeprefix(_STREAM)
 
 
@@ -41,8 +42,7 @@ def check_limit(limit: int | None, most: int) -> int:
     if limit is None:
         return most
     if limit > most:
-        raise AwsError(
-            "ValidationException",
+        raise validation(
             f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
             f"Member must have value less than or equal to {most}",
         )
@@ -99,9 +99,9 @@ def _parent_asked_for(request: "types.DescribeStreamInput") -> str | None:
     if chosen is None:
         return None
     if "Type" not in chosen:
-        raise AwsError("ValidationException", "ShardFilter.Type must be specified when ShardFilter is provided")
+        raise validation("ShardFilter.Type must be specified when ShardFilter is provided")
     if "ShardId" not in chosen:
-        raise AwsError("ValidationException", f"ShardFilter.ShardId must be specified for type {chosen['Type']}")
+        raise validation(f"ShardFilter.ShardId must be specified for type {chosen['Type']}")
     return chosen["ShardId"]
 
 

@@ -12,9 +12,9 @@ from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import definitions, jobs, provisioning, settings, tables
 from atoll.services.dynamodb.describe import ACTIVE, CREATING, DELETING, UPDATING, describe
-from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.provisioning import ON_DEMAND, PROVISIONED
 from atoll.services.dynamodb.records import JOBS, Index, Table
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from atoll.base import ids
 from atoll.operation import Call
 from atoll.services.dynamodb import access, definitions, jobs, policy_rules, provisioning, settings, vector_rules
 from atoll.services.dynamodb.describe import CREATING, DELETING, describe
-from atoll.services.dynamodb.names import Place, check_name, invalid, locate, validation
+from atoll.services.dynamodb.names import Place, check_name, locate
 from atoll.services.dynamodb.records import (
     LOGGING,
     Index,
@@ -32,6 +32,7 @@ from atoll.services.dynamodb.records import (
     table_key,
     tables_shelf,
 )
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Tx, keys
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import category
 
-from atoll.services.dynamodb.names import invalid, validation
+from atoll.services.dynamodb.refusals import invalid, validation
 
 TAGS_MAX = 50
 _RESERVED = "aws:"
@@ -26,7 +26,7 @@ def merged(tags: Mapping[str, str], given: Sequence[Mapping[str, Any]]) -> dict[
             _check_characters(tag[member], f"tags.{place}.member.{member.lower()}")
     whole = {**tags, **{tag["Key"]: tag["Value"] for tag in given}}
     if len(whole) > TAGS_MAX:
-        raise validation(f"One or more parameter values were invalid: Too many tags: at most {TAGS_MAX}")
+        raise invalid(f"Too many tags: at most {TAGS_MAX}")
     return whole
 
 

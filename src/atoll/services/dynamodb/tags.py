@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from atoll.operation import Call
 from atoll.services.dynamodb import tables, tag_rules
-from atoll.services.dynamodb.names import check_table_arn, invalid, validation
+from atoll.services.dynamodb.names import check_table_arn
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:

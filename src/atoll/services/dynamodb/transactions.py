@@ -34,6 +34,7 @@ from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.expressions.updates import Update, compile_update
 from atoll.services.dynamodb.mutations import Mutation, Outcome
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 TRANSACTION_BYTES_MAX = 4 * 1024 * 1024
@@ -89,7 +90,7 @@ async def transact_write_items(call: Call, request: Request) -> Reply:
     wanted = request["TransactItems"]
     asked = [_read_action(action) for action in wanted]
     if sum(one.payload_bytes for one in asked) > TRANSACTION_BYTES_MAX:
-        raise AwsError("ValidationException", _TOO_LARGE)
+        raise validation(_TOO_LARGE)
     meter = Meter(request.get("ReturnConsumedCapacity"))
     token = request.get("ClientRequestToken")
     digest = b"" if token is None else tokens.digest(wanted)
@@ -152,7 +153,7 @@ async def _write_all(
 
 def check_different(targets: Sequence[Any]) -> None:
     if len(set(targets)) < len(targets):
-        raise AwsError("ValidationException", _SAME_ITEM)
+        raise validation(_SAME_ITEM)
 
 
 def cancelled(errors: Sequence[AwsError | None]) -> AwsError:
@@ -180,7 +181,7 @@ def _error_of(action: Action, outcome: Outcome | AwsError) -> AwsError | None:
 
 def _read_action(action: Request) -> _Asked:
     if len(action) != 1:
-        raise AwsError("ValidationException", _SEVERAL_KINDS if action else _NO_KIND)
+        raise validation(_SEVERAL_KINDS if action else _NO_KIND)
     kind, members = next(iter(action.items()))
     bindings = request_expressions.bind(members, _EXPRESSIONS[kind])
     item = members["Item"] if kind == "Put" else members["Key"]
@@ -254,7 +255,7 @@ async def transact_get_items(call: Call, request: Request) -> Reply:
     rows = await call.tx.get_many(wanted)
     sizes = [0 if row is None else records.item_size(row) for row in rows]
     if sum(sizes) > TRANSACTION_BYTES_MAX:
-        raise AwsError("ValidationException", _TOO_LARGE)
+        raise validation(_TOO_LARGE)
     meter = Meter(request.get("ReturnConsumedCapacity"))
     for get, table, size_bytes in zip(gets, found, sizes, strict=True):
         meter.name(table, get["TableName"])

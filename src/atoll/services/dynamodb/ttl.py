@@ -15,6 +15,7 @@ from atoll.reconcile import Reconciler
 from atoll.services.dynamodb import changes, jobs, lookup, records, stored, tables
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.records import EXPIRING, Table
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Reader, Store, Tx, keys
 
@@ -69,15 +70,15 @@ async def update_time_to_live(call: Call, request: "types.UpdateTimeToLiveInput"
 
 def _check_change(table: Table, named: str, attribute: str | None, now: float) -> None:
     if attribute is None and table.ttl is None:
-        raise AwsError("ValidationException", "TimeToLive is already disabled")
+        raise validation("TimeToLive is already disabled")
     if table.ttl is not None and named != table.ttl:
         text = f"TimeToLive is active on a different AttributeName: current AttributeName is {table.ttl}"
-        raise AwsError("ValidationException", text)
+        raise validation(text)
     if attribute is not None and table.ttl is not None:
-        raise AwsError("ValidationException", "TimeToLive is already enabled")
+        raise validation("TimeToLive is already enabled")
     if table.ttl_changed and now - table.ttl_changed < CHANGE_SECONDS:
         text = "Time to live has been modified multiple times within a fixed interval"
-        raise AwsError("ValidationException", text)
+        raise validation(text)
 
 
 @dynamodb.read("DescribeTimeToLive")

@@ -8,8 +8,8 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from atoll.services.dynamodb import settings
-from atoll.services.dynamodb.names import invalid, validation
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import invalid, validation
 
 DIMENSIONS_MAX = 4096
 INDEXES_MAX = 20

@@ -14,13 +14,14 @@ from operator import mul
 from typing import TYPE_CHECKING, Any
 
 from atoll.operation import Call
-from atoll.services.dynamodb import names, records, tables, values, vector_rules
+from atoll.services.dynamodb import records, tables, values, vector_rules
 from atoll.services.dynamodb.expressions import condition_syntax, conditions
 from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.expressions.projections import Projection, compile_projection
 from atoll.services.dynamodb.expressions.syntax import Placeholder, Reference
 from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.services.dynamodb.vector_rules import Definition
 
@@ -43,7 +44,7 @@ Found = tuple[float, bytes, Item]
 async def search_vectors(call: Call, request: "types.SearchVectorsInput") -> "types.SearchVectorsOutput":
     asked: Any = request
     if not 1 <= asked["TopK"] <= TOP_MAX:
-        raise names.validation("Provided TopK value is out of valid range")
+        raise validation("Provided TopK value is out of valid range")
     bindings = Bindings(asked.get("ExpressionAttributeNames"), asked.get("ExpressionAttributeValues"))
     projection = (
         compile_projection(asked["ProjectionExpression"], bindings) if "ProjectionExpression" in asked else None
@@ -118,7 +119,7 @@ def _find(table: Table, name: str) -> Definition:
     for definition in table.vectors:
         if definition["IndexName"] == name:
             return definition
-    raise names.validation(f"The table does not have the specified index: {name}")
+    raise validation(f"The table does not have the specified index: {name}")
 
 
 def _projected(table: Table, definition: Definition) -> set[str] | None:
@@ -133,13 +134,13 @@ def _wanted(given: list[Any], definition: Definition) -> Vector:
     for value in given:
         values.take_value(value)
     if len(given) != definition["Dimensions"]:
-        raise names.invalid(
+        raise invalid(
             f"SearchVector has {len(given)} dimensions, expected {definition['Dimensions']}. "
             f"IndexName: {definition['IndexName']}"
         )
     vector = _vector({"L": given}, len(given))
     if vector is None:
-        raise names.invalid("SearchVector must be a list of numbers")
+        raise invalid("SearchVector must be a list of numbers")
     return vector
 
 
@@ -186,22 +187,22 @@ def _condition(definition: Definition, text: str | None, bindings: Bindings) -> 
     schema = vector_rules.schema_of(definition)
     if text is None:
         if "HASH" in schema.values():
-            raise names.validation(f"{_WHAT} must be provided when SearchSchema has a HASH key")
+            raise validation(f"{_WHAT} must be provided when SearchSchema has a HASH key")
         return None
     condition = conditions.compile_condition(text, bindings, _WHAT)
     node = condition_syntax.parse(text, _WHAT)
     equal: set[str] = set()
     for part in node.inner if isinstance(node, condition_syntax.All) else (node,):
         if not isinstance(part, condition_syntax.Comparison) or part.operator != "=":
-            raise names.validation(f"Invalid comparator used in {_WHAT}")
+            raise validation(f"Invalid comparator used in {_WHAT}")
         left, right = part.operands
         if not (isinstance(left, Reference) and isinstance(right, Placeholder) and len(left.parts) == 1):
-            raise names.validation(f"Invalid operand used in {_WHAT}: it compares top-level attributes with values")
+            raise validation(f"Invalid operand used in {_WHAT}: it compares top-level attributes with values")
         equal.add(bindings.names.get(str(left.parts[0]), str(left.parts[0])))
     if not equal <= schema.keys():
-        raise names.validation(f"{_WHAT} can only reference attributes of the SearchSchema")
+        raise validation(f"{_WHAT} can only reference attributes of the SearchSchema")
     if any(kind == "HASH" and name not in equal for name, kind in schema.items()):
-        raise names.validation(f"{_WHAT} must be provided when SearchSchema has a HASH key")
+        raise validation(f"{_WHAT} must be provided when SearchSchema has a HASH key")
     return condition
 
 
@@ -212,6 +213,6 @@ def _results(search: _Search, projection: Projection | None) -> list[Any]:
         shown = item if projection is None else projection.apply(item)
         size_bytes += values.item_size(shown)
         if size_bytes > REPLY_BYTES_MAX:
-            raise names.validation("The response exceeds 16 MB: ask for fewer results, or for less of them")
+            raise validation("The response exceeds 16 MB: ask for fewer results, or for less of them")
         results.append({"Item": shown, "Score": score})
     return results

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.records import Value
+from atoll.services.dynamodb.refusals import validation
 
 PLACEHOLDER_BYTES_MAX = 255
 # What may be kept for texts that come again. Longer sets of names are the stuff of tests, or of attacks.
@@ -46,8 +47,7 @@ class Bindings:
         for what, given in ((_NAMES, self.names), (_VALUES, self.values)):
             unused = [key for key in given if key not in self._used]
             if unused:
-                raise AwsError(
-                    "ValidationException",
+                raise validation(
                     f"Value provided in {what} unused in expressions: keys: {{{', '.join(unused)}}}",
                 )
 
@@ -56,11 +56,10 @@ def of_request(request: Mapping[str, object], members: Sequence[str], with_value
     """The bindings of a request whose expressions are `members`, of which those in `with_values` may use values."""
     names, values = request.get(_NAMES), request.get(_VALUES)
     if names is not None and not any(request.get(member) is not None for member in members):
-        raise AwsError("ValidationException", f"{_NAMES} can only be specified when using expressions")
+        raise validation(f"{_NAMES} can only be specified when using expressions")
     if values is not None and not any(request.get(member) is not None for member in with_values):
         verb = "is" if len(with_values) == 1 else "are"
-        raise AwsError(
-            "ValidationException",
+        raise validation(
             f"{_VALUES} can only be specified when using expressions: {' and '.join(with_values)} {verb} null",
         )
     return Bindings(names, values)  # type: ignore[arg-type]
@@ -68,39 +67,34 @@ def of_request(request: Mapping[str, object], members: Sequence[str], with_value
 
 def _check_names(names: Mapping[str, str]) -> None:
     if not names:
-        raise AwsError("ValidationException", f"{_NAMES} must not be empty")
+        raise validation(f"{_NAMES} must not be empty")
     for alias, name in names.items():
         if not _ALIAS.fullmatch(alias):
-            raise AwsError("ValidationException", f'{_NAMES} contains invalid key: Syntax error; key: "{alias}"')
+            raise validation(f'{_NAMES} contains invalid key: Syntax error; key: "{alias}"')
         _check_length(_NAMES, alias)
         try:
             attribute_values.check_names((name,))
         except AwsError as error:
-            raise AwsError(
-                "ValidationException", f"{_NAMES} contains invalid value: {error.message} for key {alias}"
-            ) from None
+            raise validation(f"{_NAMES} contains invalid value: {error.message} for key {alias}") from None
 
 
 def _check_values(values: Mapping[str, Value]) -> None:
     if not values:
-        raise AwsError("ValidationException", f"{_VALUES} must not be empty")
+        raise validation(f"{_VALUES} must not be empty")
     for placeholder, value in values.items():
         if not _PLACEHOLDER.fullmatch(placeholder):
-            raise AwsError("ValidationException", f'{_VALUES} contains invalid key: Syntax error; key: "{placeholder}"')
+            raise validation(f'{_VALUES} contains invalid key: Syntax error; key: "{placeholder}"')
         _check_length(_VALUES, placeholder)
         try:
             attribute_values.take_value(value)
         except AwsError as error:
             if error.code != "ValidationException":
                 raise
-            raise AwsError(
-                "ValidationException", f"{_VALUES} contains invalid value: {error.message} for key {placeholder}"
-            ) from None
+            raise validation(f"{_VALUES} contains invalid value: {error.message} for key {placeholder}") from None
 
 
 def _check_length(what: str, key: str) -> None:
     if len(key) > PLACEHOLDER_BYTES_MAX:
-        raise AwsError(
-            "ValidationException",
+        raise validation(
             f'{what} contains invalid key: The expression attribute map contains a key that is too long; key: "{key}"',
         )

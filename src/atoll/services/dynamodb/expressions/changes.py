@@ -8,6 +8,7 @@ from atoll.services.dynamodb import numbers
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.expressions.paths import Tree
 from atoll.services.dynamodb.records import Item, Value
+from atoll.services.dynamodb.refusals import validation
 
 Leaf = Callable[["Value | None"], "Value | None"]
 """From what is at a path to what shall be there; None is nothing."""
@@ -16,7 +17,7 @@ OPERATIONS: Final[Mapping[str, Callable[[str, str], str]]] = {"+": numbers.add, 
 
 
 def wrong_type() -> AwsError:
-    return AwsError("ValidationException", "An operand in the update expression has an incorrect data type")
+    return validation("An operand in the update expression has an incorrect data type")
 
 
 def remove(_old: Value | None) -> Value | None:
@@ -91,7 +92,7 @@ class _Change:
                 and value is not old
                 and level - 1 + attribute_values.levels(value) > attribute_values.LEVELS_MAX
             ):
-                raise AwsError("ValidationException", "Nesting Levels have exceeded supported limits")
+                raise validation("Nesting Levels have exceeded supported limits")
             return value
         wants_list = isinstance(next(iter(branch.children)), int)
         if old is None and self._is_new and all(self._leaves[id(node)] is remove for node in branch.leaves):
@@ -99,7 +100,7 @@ class _Change:
             return None
         if old is None or ("L" if wants_list else "M") not in old:
             message = "The document path provided in the update expression is invalid for update"
-            raise AwsError("ValidationException", message)
+            raise validation(message)
         if wants_list:
             return {"L": self._elements(old["L"], branch, level + 1)}
         return {"M": self.members(old["M"], branch, level + 1)}

@@ -7,7 +7,7 @@ from atoll.services.dynamodb.expressions.condition_syntax import Comparison, Nod
 from atoll.services.dynamodb.expressions.paths import told
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid
+from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.records import Value
 
 _ORDERED = frozenset({"S", "N", "B"})
@@ -75,7 +75,7 @@ def _check_distinct(operator: str, operands: tuple[Operand, ...], resolver: Reso
     path = resolver.path(first)
     if any(isinstance(other, Reference) and resolver.path(other) == path for other in operands[1:]):
         message = "The first operand must be distinct from the remaining operands for this operator or function; "
-        raise invalid(resolver.what, f"{message}operator: {operator}, first operand: {told(path)}")
+        raise invalid_expression(resolver.what, f"{message}operator: {operator}, first operand: {told(path)}")
 
 
 def _check_bounds(node: Comparison, what: str, later: list[ValueCheck]) -> None:
@@ -95,7 +95,7 @@ def _check_bounds(node: Comparison, what: str, later: list[ValueCheck]) -> None:
             else "requires upper bound to be greater than or equal to lower bound"
         )
         bounds = f"lower bound operand: {_told(lower)}, upper bound operand: {_told(upper)}"
-        raise invalid(what, f"The BETWEEN operator {wish}; {bounds}")
+        raise invalid_expression(what, f"The BETWEEN operator {wish}; {bounds}")
 
     later.append(check_bounds)
 
@@ -143,6 +143,6 @@ def _check_attribute_type(call: Call, resolver: Resolver, later: list[ValueCheck
         told_type = values[name]["S"]
         if told_type not in TYPES:
             message = f"Invalid attribute type name found; type: {told_type}, valid types: {_TYPES_TOLD}"
-            raise invalid(what, message)
+            raise invalid_expression(what, message)
 
     later.append(check_type)

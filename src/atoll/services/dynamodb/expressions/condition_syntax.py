@@ -20,7 +20,7 @@ from atoll.services.dynamodb.expressions.syntax import (
     Reference,
     misused,
 )
-from atoll.services.dynamodb.expressions.tokens import END, invalid
+from atoll.services.dynamodb.expressions.tokens import END, invalid_expression
 
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 _OPTIONS_MAX = 100
@@ -195,7 +195,7 @@ class _Parser(Cursor):
         self.expect(")")
         if len(options) > _OPTIONS_MAX:
             message = "Invalid number of operands for IN operator; operator: IN, number of operands: "
-            raise invalid(self.what, f"{message}{len(options)}")
+            raise invalid_expression(self.what, f"{message}{len(options)}")
         return options
 
     def _comparison(self, operator: str, operands: tuple[Operand, ...]) -> Comparison:

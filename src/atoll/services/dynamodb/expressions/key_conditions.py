@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from atoll.aws.errors import AwsError
-from atoll.services.dynamodb import places
+from atoll.services.dynamodb import key_rules, places
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.expressions import condition_checks, condition_syntax
 from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
@@ -17,15 +16,14 @@ from atoll.services.dynamodb.expressions.condition_syntax import All, Any, Compa
 from atoll.services.dynamodb.expressions.conditions import kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid
+from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.records import Value
+from atoll.services.dynamodb.refusals import invalid, validation
 
 _WHAT = "KeyConditionExpression"
 _PLANS_KEPT_MAX = 1024
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _CONDITION = f"Invalid condition in {_WHAT}: "
-_INVALID = "One or more parameter values were invalid: "
-_WRONG_TYPE = f"{_INVALID}Condition parameter type does not match schema type"
 
 
 Attributes = Sequence[tuple[str, str]]
@@ -91,7 +89,7 @@ def _plan(text: str, names: Pairs, kinds: Pairs) -> _Plan:
     for leaf in _leaves(node):
         clause = _clause(leaf, resolver)
         if clause.name in clauses:
-            raise invalid(_WHAT, f"{_WHAT}s must only contain one condition per key")
+            raise invalid_expression(_WHAT, f"{_WHAT}s must only contain one condition per key")
         clauses[clause.name] = clause
     return _Plan(tuple(clauses.values()), tuple(checks), frozenset(resolver.used))
 
@@ -107,22 +105,24 @@ def _leaves(node: Node) -> Iterator[Node]:
 def _clause(node: Node, resolver: Resolver) -> Clause:
     operator, operands = _told(node)
     if operator in ("BETWEEN", "begins_with") and not isinstance(operands[0], Reference):
-        raise invalid(_WHAT, f"{_CONDITION}{operator} operator must have the key attribute as its first operand")
+        raise invalid_expression(
+            _WHAT, f"{_CONDITION}{operator} operator must have the key attribute as its first operand"
+        )
     name, at, placeholders = "", 0, []
     for index, operand in enumerate(operands):
         if isinstance(operand, Call):
-            raise invalid(_WHAT, f"{_WHAT}s cannot contain nested operations")
+            raise invalid_expression(_WHAT, f"{_WHAT}s cannot contain nested operations")
         if isinstance(operand, Placeholder):
             placeholders.append(operand.name)
             continue
         if name:
-            raise invalid(_WHAT, f"{_CONDITION}Multiple attribute names used in one condition")
+            raise invalid_expression(_WHAT, f"{_CONDITION}Multiple attribute names used in one condition")
         path = resolver.path(operand)
         if len(path) > 1:
-            raise invalid(_WHAT, f"{_WHAT}s cannot have conditions on nested attributes")
+            raise invalid_expression(_WHAT, f"{_WHAT}s cannot have conditions on nested attributes")
         name, at = str(path[0]), index
     if not name:
-        raise invalid(_WHAT, f"{_CONDITION}No key attribute specified")
+        raise invalid_expression(_WHAT, f"{_CONDITION}No key attribute specified")
     return Clause(name, _MIRRORED[operator] if at else operator, tuple(placeholders))
 
 
@@ -139,14 +139,14 @@ def _told(node: Node) -> tuple[str, tuple[Operand, ...]]:
     else:
         operator = "NOT" if isinstance(node, Not) else "OR"
         assert isinstance(node, Not | Any)
-    raise invalid(_WHAT, f"Invalid operator used in {_WHAT}: {operator}")
+    raise invalid_expression(_WHAT, f"Invalid operator used in {_WHAT}: {operator}")
 
 
 def bound(terms: Sequence[SortTerm], hashed: Attributes, sorted_by: Attributes) -> KeyCondition:
     """A query's conditions against the attributes of a key, one at most for each attribute."""
     known = len(hashed) + len(sorted_by)
     if len(terms) > known:
-        raise _refused(
+        raise validation(
             f"The number of query conditions ({len(terms)}) exceeds the number of key attributes "
             f"defined in the schema ({known})"
         )
@@ -154,7 +154,7 @@ def bound(terms: Sequence[SortTerm], hashed: Attributes, sorted_by: Attributes) 
     _require_names(by_name, hashed, sorted_by)
     for name, kind in (*hashed, *sorted_by):
         if name in by_name and any(kind not in value for value in by_name[name].values):
-            raise _refused(_WRONG_TYPE)
+            raise invalid("Condition parameter type does not match schema type")
     _require_equalities(by_name, hashed, sorted_by)
     for name, kind in (*hashed, *sorted_by):
         if name in by_name:
@@ -166,27 +166,31 @@ def bound(terms: Sequence[SortTerm], hashed: Attributes, sorted_by: Attributes) 
 def _require_names(by_name: Mapping[str, SortTerm], hashed: Attributes, sorted_by: Attributes) -> None:
     missing = [name for name, _ in hashed if name not in by_name]
     if missing and len(hashed) > 1:
-        raise _refused(f"HASH key attributes {', '.join(missing)} must have equality conditions specified in the query")
+        raise validation(
+            f"HASH key attributes {', '.join(missing)} must have equality conditions specified in the query"
+        )
     if missing:
-        raise _refused(f"Query condition missed key schema element: {missing[0]}")
+        raise validation(f"Query condition missed key schema element: {missing[0]}")
     names = {name for name, _ in (*hashed, *sorted_by)}
     if any(name not in names for name in by_name):
         # AWS names what it would have liked instead.
         wanted = next((name for name, _ in sorted_by if name not in by_name), next(iter(names)))
-        raise _refused(f"Query condition missed key schema element: {wanted}")
+        raise validation(f"Query condition missed key schema element: {wanted}")
 
 
 def _require_equalities(by_name: Mapping[str, SortTerm], hashed: Attributes, sorted_by: Attributes) -> None:
     unequal = [name for name, _ in hashed if by_name[name].operator != "="]
     if unequal and len(hashed) > 1:
-        raise _refused(f"HASH key attributes {', '.join(unequal)} must have equality conditions specified in the query")
+        raise validation(
+            f"HASH key attributes {', '.join(unequal)} must have equality conditions specified in the query"
+        )
     if unequal:
-        raise _refused("Query key condition not supported")
+        raise validation("Query key condition not supported")
     open_names: list[str] = []
     for name, _ in sorted_by:
         term = by_name.get(name)
         if term is not None and open_names:
-            raise _refused(
+            raise validation(
                 f"RANGE key attributes {', '.join(open_names)} must have equality conditions specified in the query "
                 f"because a condition is present on key attribute {name}"
             )
@@ -197,19 +201,10 @@ def _require_equalities(by_name: Mapping[str, SortTerm], hashed: Attributes, sor
 def _check_sizes(term: SortTerm, kind: str, *, is_hash: bool) -> None:
     if kind == "N":
         return
+    bytes_max = places.PARTITION_KEY_BYTES_MAX if is_hash else places.SORT_KEY_BYTES_MAX
     for value in term.values:
         size_bytes = attribute_values.value_size(value)
         if not size_bytes and term.operator == "=":
-            what = "string" if kind == "S" else "binary"
-            raise _refused(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute "
-                f"cannot contain an empty {what} value. Key: {term.name}"
-            )
-        if is_hash and size_bytes > places.PARTITION_KEY_BYTES_MAX:
-            raise _refused(f"{_INVALID}Size of hashkey has exceeded the maximum size limit of2048 bytes")
-        if not is_hash and size_bytes > places.SORT_KEY_BYTES_MAX:
-            raise _refused(f"{_INVALID}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
-
-
-def _refused(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
+            raise key_rules.empty(kind, term.name)
+        if size_bytes > bytes_max:
+            raise key_rules.too_long(bytes_max)

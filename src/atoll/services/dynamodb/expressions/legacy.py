@@ -11,11 +11,11 @@ from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.expressions.key_conditions import Attributes, KeyCondition, SortTerm, bound
 from atoll.services.dynamodb.expressions.updates import Update
 from atoll.services.dynamodb.records import Item, Value
+from atoll.services.dynamodb.refusals import invalid, validation
 
 Judge = Callable[[Value | None], bool]
 """Of what an attribute is in an item; None is not there."""
 
-_INVALID = "One or more parameter values were invalid: "
 _COUNTS = {"NULL": 0, "NOT_NULL": 0, "BETWEEN": 2}
 _IN = "IN"
 _ORDERED = frozenset({"S", "N", "B"})
@@ -52,8 +52,7 @@ def check_not_mixed(request: Mapping[str, Any], expressions: Sequence[str], lega
     if "KeyConditions" in old and "KeyConditionExpression" not in new:
         old.remove("KeyConditions")
     if new and old:
-        raise AwsError(
-            "ValidationException",
+        raise validation(
             "Can not use both expression and non-expression parameters in the same request: "
             f"Non-expression parameters: {{{', '.join(old)}}} Expression parameters: {{{', '.join(new)}}}",
         )
@@ -82,9 +81,9 @@ def key_conditions(conditions: Mapping[str, Any], hashed: Attributes, sorted_by:
         _check_arguments(operator, given)
         terms.append((name, operator, tuple(given)))
     if not 1 <= len(terms) <= max(_KEY_CONDITIONS_MAX, len(hashed) + len(sorted_by)):
-        raise _refused("Conditions can be of length 1 or 2 only")
+        raise validation("Conditions can be of length 1 or 2 only")
     if any(operator not in _KEY_OPERATORS for _, operator, _ in terms):
-        raise _refused("Query key condition not supported")
+        raise validation("Query key condition not supported")
     return bound(
         [SortTerm(name, _KEY_OPERATORS[operator], given) for name, operator, given in terms], hashed, sorted_by
     )
@@ -111,7 +110,7 @@ def _always(leaf: Leaf) -> Callable[[Item, Mapping[str, Value]], Leaf]:
 def _update_leaf(action: str, value: Value | None) -> Leaf:
     if value is None:
         if action != "DELETE":
-            raise _refused(f"{_INVALID}Only DELETE action is allowed when no attribute value is specified")
+            raise invalid("Only DELETE action is allowed when no attribute value is specified")
         return changes.remove
     attribute_values.take_value(value)
     kind = attribute_values.kind(value)
@@ -119,17 +118,17 @@ def _update_leaf(action: str, value: Value | None) -> Leaf:
         return changes.put(value)
     if action == "DELETE":
         if kind not in _DELETED:
-            raise _refused(f"{_INVALID}DELETE action with value is not supported for the type {kind}")
+            raise invalid(f"DELETE action with value is not supported for the type {kind}")
         return _of_kind(kind, changes.take_out(value))
     if kind not in _ADDED:
-        raise _refused(f"{_INVALID}ADD action is not supported for the type {kind}")
+        raise invalid(f"ADD action is not supported for the type {kind}")
     return _of_kind(kind, changes.add(value))
 
 
 def _of_kind(kind: str, leaf: Leaf) -> Leaf:
     def checked(old: Value | None) -> Value | None:
         if old is not None and kind not in old:
-            raise _refused("Type mismatch for attribute to update")
+            raise validation("Type mismatch for attribute to update")
         return leaf(old)
 
     return checked
@@ -137,9 +136,9 @@ def _of_kind(kind: str, leaf: Leaf) -> Leaf:
 
 def _condition(judges: Mapping[str, Judge], operator: str | None) -> Condition:
     if operator is not None and not judges:
-        raise _refused("ConditionalOperator cannot be used without Filter or Expected")
+        raise validation("ConditionalOperator cannot be used without Filter or Expected")
     if operator is not None and len(judges) == 1:
-        raise _refused("ConditionalOperator can only be used when Filter or Expected has two or more elements")
+        raise validation("ConditionalOperator can only be used when Filter or Expected has two or more elements")
     pairs = tuple(judges.items())
     if operator == "OR":
 
@@ -176,7 +175,7 @@ def _expectation(name: str, entry: Mapping[str, Any]) -> Judge:
 
 
 def _clash(what: str, name: str) -> AwsError:
-    return _refused(f"{_INVALID}{what} for Attribute: {name}")
+    return invalid(f"{what} for Attribute: {name}")
 
 
 def _taken(given: Sequence[Value]) -> list[Value]:
@@ -188,18 +187,18 @@ def _taken(given: Sequence[Value]) -> list[Value]:
 def _check_arguments(operator: str, given: Sequence[Value]) -> None:
     wanted = len(given) if operator == _IN and given else _COUNTS.get(operator, 1)
     if len(given) != wanted:
-        raise _refused(f"{_INVALID}Invalid number of argument(s) for the {operator} ComparisonOperator")
+        raise invalid(f"Invalid number of argument(s) for the {operator} ComparisonOperator")
     kinds = [attribute_values.kind(value) for value in given]
     fitting = _KINDS.get(operator)
     if fitting is None:
         return
     for kind in kinds:
         if kind not in fitting:
-            raise _refused(f"{_INVALID}ComparisonOperator {operator} is not valid for {kind} AttributeValue type")
+            raise invalid(f"ComparisonOperator {operator} is not valid for {kind} AttributeValue type")
     if len(set(kinds)) > 1:
-        raise _refused(f"{_INVALID}AttributeValues inside AttributeValueList must be of same type")
+        raise invalid("AttributeValues inside AttributeValueList must be of same type")
     if operator == "BETWEEN" and attribute_values.order(given[0], given[1]) == 1:
-        raise _refused(
+        raise validation(
             "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"
         )
 
@@ -238,7 +237,3 @@ _PRESENT: Mapping[str, Callable[[Value, Sequence[Value]], bool]] = {
     "NOT_CONTAINS": lambda value, given: not evaluation.contains(value, given[0]),
     "BEGINS_WITH": lambda value, given: evaluation.begins_with(value, given[0]),
 }
-
-
-def _refused(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

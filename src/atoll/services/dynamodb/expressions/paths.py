@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from atoll.services.dynamodb.expressions.tokens import invalid
+from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.records import Item, Value
 
 Path = tuple[str | int, ...]
@@ -60,7 +60,7 @@ def grow(root: Tree, path: Path, leaf: object, what: str) -> None:
 
 
 def _clash(what: str, how: str, one: Path, two: Path) -> Exception:
-    return invalid(
+    return invalid_expression(
         what,
         f"Two document paths {how} with each other; must remove or rewrite one of these paths; "
         f"path one: {told(one)}, path two: {told(two)}",

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.expressions import paths
 from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
@@ -11,6 +10,7 @@ from atoll.services.dynamodb.expressions.conditions import kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import UNKNOWN_FUNCTION, Cursor, Reference
 from atoll.services.dynamodb.records import Item
+from atoll.services.dynamodb.refusals import validation
 
 _WHAT = "ProjectionExpression"
 _PLANS_KEPT_MAX = 512
@@ -42,7 +42,7 @@ def from_attributes(names: Sequence[str]) -> Projection:
     for name in names:
         if name in tree.children:
             message = f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
-            raise AwsError("ValidationException", message)
+            raise validation(message)
         paths.grow(tree, (name,), name, _WHAT)
     return Projection(tree, frozenset(names))
 

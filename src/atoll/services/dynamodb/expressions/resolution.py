@@ -3,7 +3,7 @@
 from atoll.services.dynamodb.expressions.bindings import Pairs
 from atoll.services.dynamodb.expressions.paths import Path
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid
+from atoll.services.dynamodb.expressions.tokens import invalid_expression
 
 PATH_LEVELS_MAX = 32
 
@@ -25,7 +25,7 @@ class Resolver:
         path = tuple(self._part(part) for part in reference.parts)
         if len(path) > PATH_LEVELS_MAX:
             message = f"The document path has too many nesting levels; nesting levels: {len(path)}"
-            raise invalid(self.what, message)
+            raise invalid_expression(self.what, message)
         assert isinstance(path[0], str)
         self.attributes.add(path[0])
         return path
@@ -35,7 +35,7 @@ class Resolver:
             return part
         if part not in self._names:
             message = "An expression attribute name used in the document path is not defined; attribute name: "
-            raise invalid(self.what, message + part)
+            raise invalid_expression(self.what, message + part)
         self.used.add(part)
         return self._names[part]
 
@@ -43,7 +43,7 @@ class Resolver:
         name = placeholder.name
         if name not in self._kinds:
             message = "An expression attribute value used in expression is not defined; attribute value: "
-            raise invalid(self.what, message + name)
+            raise invalid_expression(self.what, message + name)
         self.used.add(name)
         return self._kinds[name]
 
@@ -58,7 +58,7 @@ class Resolver:
     def require_count(self, call: Call, count: int) -> None:
         given = len(call.arguments)
         if given != count:
-            raise invalid(
+            raise invalid_expression(
                 self.what,
                 "Incorrect number of operands for operator or function; "
                 f"operator or function: {call.function}, number of operands: {given}",
@@ -67,10 +67,10 @@ class Resolver:
     def require_path(self, call: Call) -> None:
         if not isinstance(call.arguments[0], Reference):
             message = "Operator or function requires a document path; operator or function: "
-            raise invalid(self.what, message + call.function)
+            raise invalid_expression(self.what, message + call.function)
 
     def wrong_type(self, operator: str, kind: str) -> Exception:
-        return invalid(
+        return invalid_expression(
             self.what,
             f"Incorrect operand type for operator or function; operator or function: {operator}, operand type: {kind}",
         )

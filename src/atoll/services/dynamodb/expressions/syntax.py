@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from atoll.services.dynamodb.expressions.reserved_words import RESERVED_WORDS
-from atoll.services.dynamodb.expressions.tokens import ALIAS, END, NAME, NUMBER, SIGN, VALUE, Token, invalid, tokens_of
+from atoll.services.dynamodb.expressions.tokens import (
+    ALIAS,
+    END,
+    NAME,
+    NUMBER,
+    SIGN,
+    VALUE,
+    Token,
+    invalid_expression,
+    tokens_of,
+)
 
 OPERATORS_MAX = 300
 _CALLS_NESTED_MAX = 32
@@ -97,13 +107,15 @@ class Cursor:
         # After the end there is nothing, and AWS shows only what comes before.
         last = first if token.kind == END else self.following
         end = last.end if last.kind != END else token.end
-        raise invalid(self.what, f'Syntax error; token: "{token.text}", near: "{self.text[first.start : end]}"')
+        raise invalid_expression(
+            self.what, f'Syntax error; token: "{token.text}", near: "{self.text[first.start : end]}"'
+        )
 
     def count_operator(self) -> None:
         self._operators += 1
         if self._operators > OPERATORS_MAX:
             message = f"The expression contains too many operators; operator count: {self._operators}"
-            raise invalid(self.what, message)
+            raise invalid_expression(self.what, message)
 
     def complain(self, rank: int, message: str) -> None:
         self._complaints.setdefault(rank, message)
@@ -116,7 +128,7 @@ class Cursor:
 
     def tell_complaints(self) -> None:
         if self._complaints:
-            raise invalid(self.what, self._complaints[min(self._complaints)])
+            raise invalid_expression(self.what, self._complaints[min(self._complaints)])
 
     def path(self) -> Reference:
         """name or #alias, then any of .name, .#alias, [index]."""
@@ -158,7 +170,7 @@ class Cursor:
         self._at += 1
         digits = token.text.lstrip("0") or "0"
         if len(digits) > len(str(_INDEX_MAX)) or int(digits) > _INDEX_MAX:
-            raise invalid(self.what, f"List index is not within the allowable range; index: [{token.text}]")
+            raise invalid_expression(self.what, f"List index is not within the allowable range; index: [{token.text}]")
         return int(digits)
 
     def operand(self, depth: int = 0) -> Operand:

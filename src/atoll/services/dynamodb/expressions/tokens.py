@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from atoll.aws.errors import AwsError
+from atoll.services.dynamodb.refusals import validation
 
 EXPRESSION_BYTES_MAX = 4096
 NAME, ALIAS, VALUE, NUMBER, SIGN, OTHER, END = "name", "#", ":", "number", "sign", "other", "end"
@@ -26,16 +27,18 @@ class Token(NamedTuple):
 def tokens_of(text: str, what: str) -> list[Token]:
     """Ends with a token of kind END. An empty or too long expression is refused."""
     if len(text) * 4 > EXPRESSION_BYTES_MAX and (size_bytes := len(text.encode())) > EXPRESSION_BYTES_MAX:
-        raise invalid(what, f"Expression size has exceeded the maximum allowed size; expression size: {size_bytes}")
+        raise invalid_expression(
+            what, f"Expression size has exceeded the maximum allowed size; expression size: {size_bytes}"
+        )
     found = [
         Token(_KINDS[match.lastgroup or ""], match.group(), match.start(), match.end())
         for match in _TOKEN.finditer(text)
     ]
     if not found:
-        raise invalid(what, "The expression can not be empty;")
+        raise invalid_expression(what, "The expression can not be empty;")
     found.append(Token(END, "<EOF>", len(text), len(text)))
     return found
 
 
-def invalid(what: str, message: str) -> AwsError:
-    return AwsError("ValidationException", f"Invalid {what}: {message}")
+def invalid_expression(what: str, message: str) -> AwsError:
+    return validation(f"Invalid {what}: {message}")

@@ -18,7 +18,7 @@ from atoll.services.dynamodb.expressions.syntax import (
     Reference,
     misused,
 )
-from atoll.services.dynamodb.expressions.tokens import END, NAME, VALUE, invalid
+from atoll.services.dynamodb.expressions.tokens import END, NAME, VALUE, invalid_expression
 
 _SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
 _FUNCTIONS = frozenset({"if_not_exists", "list_append"})
@@ -64,7 +64,7 @@ class _Parser(Cursor):
         self.finish()
         if repeated:
             message = f'The "{repeated}" section can only be used once in an update expression;'
-            raise invalid(self.what, message)
+            raise invalid_expression(self.what, message)
         return actions
 
     def _action(self, section: str) -> Action:

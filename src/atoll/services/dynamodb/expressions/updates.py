@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from atoll.aws.errors import AwsError
 from atoll.services.dynamodb.expressions import changes, paths, update_syntax
 from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
 from atoll.services.dynamodb.expressions.changes import Leaf
 from atoll.services.dynamodb.expressions.conditions import kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid
+from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.expressions.update_syntax import Action, Sum
 from atoll.services.dynamodb.records import Item, Value
+from atoll.services.dynamodb.refusals import validation
 
 _WHAT = "UpdateExpression"
 _PLANS_KEPT_MAX = 1024
@@ -102,7 +102,7 @@ def _maker(action: Action, resolver: Resolver) -> Callable[[Item, Mapping[str, V
     kind, name = resolver.value_kind(action.value), action.value.name
     if kind not in (_ADDED if action.section == "ADD" else _DELETED):
         # AWS names the same set of types for both.
-        raise invalid(
+        raise invalid_expression(
             _WHAT,
             "Incorrect operand type for operator or function; "
             f"operator: {action.section}, operand type: {_KINDS_TOLD[kind]}, typeSet: ALLOWED_FOR_ADD_OPERAND",
@@ -127,7 +127,7 @@ def _source(value: Operand | Sum, resolver: Resolver) -> Source:
         found = paths.get(item, path)
         if found is None:
             message = "The provided expression refers to an attribute that does not exist in the item"
-            raise AwsError("ValidationException", message)
+            raise validation(message)
         return found
 
     return existing

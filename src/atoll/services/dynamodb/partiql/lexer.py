@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from atoll.aws.errors import AwsError
+from atoll.services.dynamodb.refusals import validation
 
 Kind = Literal["name", "quoted", "string", "number", "sign", "end"]
 
@@ -42,7 +43,7 @@ class Token(NamedTuple):
 
 
 def malformed(detail: str) -> AwsError:
-    return AwsError("ValidationException", f"Statement wasn't well formed, can't be processed: {detail}")
+    return validation(f"Statement wasn't well formed, can't be processed: {detail}")
 
 
 @lru_cache(maxsize=_STATEMENTS_KEPT_MAX)

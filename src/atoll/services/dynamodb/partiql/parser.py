@@ -9,7 +9,6 @@ EXISTS(SELECT ...)
 
 from collections.abc import Sequence
 
-from atoll.aws.errors import AwsError
 from atoll.services.dynamodb.partiql.lexer import malformed
 from atoll.services.dynamodb.partiql.terms import Terms
 from atoll.services.dynamodb.partiql.tree import (
@@ -33,6 +32,7 @@ from atoll.services.dynamodb.partiql.tree import (
     Update,
 )
 from atoll.services.dynamodb.records import Value
+from atoll.services.dynamodb.refusals import validation
 
 
 def parse(statement: str, parameters: Sequence[Value]) -> Statement:
@@ -84,7 +84,7 @@ class _Reader(Terms):
     def _column(self) -> Path:
         token = self.token
         if self.is_call("count"):
-            raise _validation(f"Unexpected path component at {self.place(token)}")
+            raise validation(f"Unexpected path component at {self.place(token)}")
         return self.path()
 
     def _order(self) -> Order:
@@ -99,13 +99,13 @@ class _Reader(Terms):
         while self.take_sign("."):
             parts.append(self._part())
         if len(parts) > 2:
-            raise _validation("A path may contain at most 2 components in the FROM clause")
+            raise validation("A path may contain at most 2 components in the FROM clause")
         return Target(parts[0], parts[1] if len(parts) == 2 else None)
 
     def _part(self) -> str:
         name = self.name()
         if not name:
-            raise _validation("Path component cannot be an empty string")
+            raise validation("Path component cannot be an empty string")
         return name
 
     def _where(self) -> Condition | None:
@@ -116,7 +116,7 @@ class _Reader(Terms):
         first = self.token
         target = self._target()
         if target.index is not None:
-            raise _validation(
+            raise validation(
                 "FROM clause may only contain a single table name in data manipulation statements "
                 f"at {self.place(first)}"
             )
@@ -159,7 +159,7 @@ class _Reader(Terms):
         self.expect_sign("(")
         first = self.path()
         if first != path:
-            raise _validation(
+            raise validation(
                 f"The first argument to {function.text.upper()} must equal the assignment value "
                 f"at {self.place(function)}"
             )
@@ -197,7 +197,3 @@ class _Reader(Terms):
             self.expect_word("OLD")
         self.expect_sign("*")
         return Returning(which, when)  # type: ignore[arg-type]
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

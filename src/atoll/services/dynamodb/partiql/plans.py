@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import mutations, places, queries, selection, values
 from atoll.services.dynamodb.expressions.key_conditions import KeyCondition, SortTerm
 from atoll.services.dynamodb.mutations import Mutation
@@ -33,10 +32,10 @@ from atoll.services.dynamodb.partiql.tree import (
     Write,
 )
 from atoll.services.dynamodb.records import Item, Table, Value
+from atoll.services.dynamodb.refusals import invalid, validation
 
 READS_MAX = 50
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_INVALID = "One or more parameter values were invalid: "
 _KEY_KINDS = ("S", "N", "B")
 
 
@@ -79,7 +78,7 @@ def _check_columns(source: Source, columns: Sequence[Path] | None) -> None:
         return
     missing = [column.root for column in columns if not source.keeps(column.root)]
     if missing:
-        raise _validation(f"{_INVALID}Global secondary index {index.name} does not project [{', '.join(missing)}]")
+        raise invalid(f"Global secondary index {index.name} does not project [{', '.join(missing)}]")
 
 
 # SELECT: the spans
@@ -145,13 +144,13 @@ def _narrowed(one: Span, other: Span) -> Span:
 
 def _check_parts(parts: Sequence[Part]) -> None:
     if len(parts) > READS_MAX:
-        raise _validation("Too many decomposed read operations for a given query.")
+        raise validation("Too many decomposed read operations for a given query.")
     reach: Span | None = None
     for part in sorted(parts, key=lambda part: part.span.low):
         if part.span.is_empty:
             continue
         if reach is not None and (reach.high is None or part.span.low < reach.high):
-            raise _validation("Overlapping conditions with range keys are not supported in where clause")
+            raise validation("Overlapping conditions with range keys are not supported in where clause")
         reach = part.span
 
 
@@ -210,9 +209,9 @@ def _check_kinds(source: Source, name: str, given: Iterable[Value]) -> None:
     for value in given:
         kind = values.kind(value)
         if kind not in _KEY_KINDS:
-            raise _validation(f"Key value must be of type S, N, or B. Key name: {name}, Key type: {kind}")
+            raise validation(f"Key value must be of type S, N, or B. Key name: {name}, Key type: {kind}")
         if kind != source.table.attributes[name]:
-            raise _validation(f"Key attribute's data type should match its data type in table's schema: Key {name}")
+            raise validation(f"Key attribute's data type should match its data type in table's schema: Key {name}")
 
 
 # SELECT: ORDER BY
@@ -220,17 +219,17 @@ def _check_kinds(source: Source, name: str, given: Iterable[Value]) -> None:
 
 def _check_order(source: Source, select: Select, parts: Sequence[Part] | None) -> None:
     if select.where is None:
-        raise _validation("Must have WHERE clause in the statement when using ORDER BY clause.")
+        raise validation("Must have WHERE clause in the statement when using ORDER BY clause.")
     for order in select.order:
         if order.attribute not in (*source.hash, *source.range):
-            raise _validation(f"Attribute {order.attribute} in ORDER BY clause must be part of the primary key")
+            raise validation(f"Attribute {order.attribute} in ORDER BY clause must be part of the primary key")
     if parts is None:
-        raise _validation(
+        raise validation(
             "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause."
         )
     by_hash = any(order.attribute in source.hash for order in select.order)
     if len({repr(part.hash) for part in parts}) > 1 and not by_hash:
-        raise _validation(
+        raise validation(
             "Must have hash key in ORDER BY clause when more than one hash key condition specified in WHERE clause."
         )
 
@@ -284,11 +283,11 @@ def key_of(table: Table, where: Condition | None) -> tuple[Item, Condition | Non
         elif name not in key:
             key[name] = value
         elif key[name] != value:
-            raise _validation(
+            raise validation(
                 f"Multiple conditions on same key {name}. Only single item Update/Insert/Delete are supported"
             )
     if len(key) < len(table.key_names):
-        raise _validation("Where clause does not contain a mandatory equality on all key attributes")
+        raise validation("Where clause does not contain a mandatory equality on all key attributes")
     return key, _all_of(rest)
 
 
@@ -311,7 +310,3 @@ def names_one_item(table: Table, where: Condition | None) -> Item | None:
 def _terms(where: Condition | None) -> Iterator[Condition]:
     if where is not None:
         yield from _conjuncts(where)
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

@@ -19,6 +19,7 @@ from atoll.services.dynamodb.partiql import plans, rendering
 from atoll.services.dynamodb.partiql.plans import Part, ReadPlan
 from atoll.services.dynamodb.partiql.tree import Path, Select, Target
 from atoll.services.dynamodb.records import Item, Table, Value
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.selection import Reading, Selection
 
 
@@ -66,10 +67,10 @@ def columns_of(select: Select) -> Columns | None:
 def source_of(table: Table, target: Target, *, consistent: bool) -> Source:
     if target.index is not None and all(index.name != target.index for index in table.indexes):
         # PartiQL does not tell which, unlike Query.
-        raise _validation("The table does not have the specified index")
+        raise validation("The table does not have the specified index")
     source = paging.source(table, target.index)
     if consistent and source.index is not None and source.index.is_global:
-        raise _validation("Strongly consistent read is not supported on Global Secondary Indexes")
+        raise validation("Strongly consistent read is not supported on Global Secondary Indexes")
     return source
 
 
@@ -141,13 +142,13 @@ def _resume(plan: ReadPlan, asked: Asked) -> int:
         return 0
     position, key = _read_token(asked)
     if not 0 <= position < len(plan.parts):
-        raise _validation("Invalid NextToken")
+        raise validation("Invalid NextToken")
     if key is not None:
         try:
             paging.take_start_key(key)
             paging.check_start_key(plan.source, key, by_scan=True)
         except AwsError:
-            raise _validation("Invalid NextToken") from None
+            raise validation("Invalid NextToken") from None
         plan.parts[position].span.go_on_after(paging.place_of(plan.source, key))
     return position
 
@@ -157,13 +158,9 @@ def _read_token(asked: Asked) -> tuple[int, Item | None]:
     try:
         digest, position, key = orjson.loads(base64.b64decode(asked.token, validate=True))
     except (binascii.Error, ValueError, TypeError):
-        raise _validation("Invalid NextToken") from None
+        raise validation("Invalid NextToken") from None
     if digest != asked.digest:
-        raise _validation("NextToken does not match request")
+        raise validation("NextToken does not match request")
     if not isinstance(position, int) or not (key is None or isinstance(key, dict)):
-        raise _validation("Invalid NextToken")
+        raise validation("Invalid NextToken")
     return position, key
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)

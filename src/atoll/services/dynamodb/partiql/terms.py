@@ -27,6 +27,7 @@ from atoll.services.dynamodb.partiql.tree import (
     Test,
 )
 from atoll.services.dynamodb.records import Value
+from atoll.services.dynamodb.refusals import validation
 
 DEPTH_MAX = 64
 IN_OPERANDS_MAX = 100
@@ -109,9 +110,9 @@ class Terms:
         if self.token.kind != "end":
             raise malformed("Unexpected token after expression")
         if self.parameters_used != len(self._parameters):
-            raise _validation("Number of parameters in request and statement don't match.")
+            raise validation("Number of parameters in request and statement don't match.")
         if self._longest_in > IN_OPERANDS_MAX:
-            raise _validation(
+            raise validation(
                 f"The IN operator is provided with too many operands; number of operands: {self._longest_in}"
             )
 
@@ -332,7 +333,7 @@ def _check_ordered(operator: str, *operands: Operand) -> None:
     for operand in operands:
         kind = values.kind(operand.value) if isinstance(operand, Literally) else "S"
         if kind not in _ORDERED:
-            raise _validation(
+            raise validation(
                 "Incorrect operand type for operator or function; "
                 f"operator or function: {operator}, operand type: {kind}"
             )
@@ -340,12 +341,8 @@ def _check_ordered(operator: str, *operands: Operand) -> None:
 
 def _set(members: list[Value]) -> Value:
     if not members:
-        raise _validation("Empty bags are not supported")
+        raise validation("Empty bags are not supported")
     for kind in ("S", "N"):
         if all(kind in member for member in members):
             return {f"{kind}S": [member[kind] for member in members]}
-    raise _validation("Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags")
-
-
-def _validation(message: str) -> AwsError:
-    return AwsError("ValidationException", message)
+    raise validation("Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags")
