@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.conformance.refusals import refused
 from tests.conformance.waiting import active, items_of, refusal, until
 
 ON = {"PointInTimeRecoveryEnabled": True}
@@ -48,6 +49,12 @@ def test_recovery_is_enabled_described_and_disabled(dynamodb: Any, new_table: Ca
     told = dynamodb.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     assert told["ContinuousBackupsStatus"] == "ENABLED"
     assert told["PointInTimeRecoveryDescription"]["EarliestRestorableDateTime"] == earliest
+    with refused(
+        "ValidationException",
+        400,
+        "Invalid Request: Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery.",
+    ):
+        enable(dynamodb, table, PointInTimeRecoveryEnabled=False, RecoveryPeriodInDays=10)
     told = dynamodb.update_continuous_backups(
         TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
     )

@@ -129,7 +129,11 @@ def test_on_demand_tables_have_no_capacity_but_may_have_limits(tables):
         "WriteUnitsPerSecond": 4000,
         "Status": "ACTIVE",
     }
-    assert refused(tables, WarmThroughput={"ReadUnitsPerSecond": 14000})[0] == "ValidationException"
+    assert refused(tables, WarmThroughput={"ReadUnitsPerSecond": 14000}) == (
+        "ValidationException",
+        INVALID + "Requested ReadUnitsPerSecond for WarmThroughput for table is lower than current WarmThroughput, "
+        "decreasing WarmThroughput is not supported",
+    )
 
 
 def test_a_stream_is_enabled_once_disabled_once_and_new_each_time(tables):
@@ -183,14 +187,15 @@ def index_update(**action):
             index_update(),
             (
                 "ValidationException",
-                INVALID + "GlobalSecondaryIndexUpdate must contain one of Create, Update or Delete",
+                INVALID + "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+                "GlobalSecondaryIndexUpdate.Delete must not be null",
             ),
         ),
         (
             index_update(Create=global_index("new", "x"), Delete={"IndexName": "by"}),
             (
                 "ValidationException",
-                INVALID + "Only one of Create, Update or Delete may be specified in a GlobalSecondaryIndexUpdate",
+                INVALID + "Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object",
             ),
         ),
         (
@@ -207,11 +212,15 @@ def index_update(**action):
         ),
         (
             index_update(Delete={"IndexName": "loc"}),
-            ("ValidationException", INVALID + "Index is not a global secondary index: loc"),
+            ("ValidationException", "Cannot delete an index that is not a GlobalSecondaryIndex: loc"),
+        ),
+        (
+            index_update(Update={"IndexName": "loc", "ProvisionedThroughput": FIVE}),
+            ("ValidationException", "Cannot update an index that is not a GlobalSecondaryIndex: loc"),
         ),
         (
             {**index_update(Create=global_index("loc", "x")), "AttributeDefinitions": attributes(x="S")},
-            ("ValidationException", INVALID + "Attempting to create an index which already exists"),
+            ("ValidationException", "Attempting to create an index which already exists"),
         ),
         (
             index_update(Create=global_index("new", "x")),

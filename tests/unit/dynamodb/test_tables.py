@@ -275,12 +275,30 @@ def element(name, kind):
         ),
         (
             {"OnDemandThroughput": {"MaxReadRequestUnits": 0}},
-            INVALID + "Given value 0 for MaxReadRequestUnits is out of bounds for table",
+            INVALID + "Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range",
+        ),
+        (
+            {"OnDemandThroughput": {"MaxWriteRequestUnits": -1}},
+            INVALID + "Requested MaxWriteRequestUnits for OnDemandThroughput for table is outside of valid range",
+        ),
+        (
+            {"GlobalSecondaryIndexes": [global_index("by", "p", OnDemandThroughput={"MaxReadRequestUnits": 0})]},
+            INVALID + "Requested MaxReadRequestUnits for OnDemandThroughput for index : by is outside of valid range",
+        ),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": FIVE,
+                "OnDemandThroughput": {"MaxReadRequestUnits": 1},
+            },
+            INVALID + "MaxReadRequestUnits for OnDemandThroughput cannot be specified when the table BillingMode is "
+            "PROVISIONED",
         ),
         (
             {"WarmThroughput": {"ReadUnitsPerSecond": 11_999}},
             INVALID + "Requested ReadUnitsPerSecond for WarmThroughput for table is lower than initial throughput for "
-            "OnDemand",
+            "OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+            "on-demand-capacity-mode.html#on-demand-capacity-mode-initial",
         ),
         ({"GlobalSecondaryIndexes": []}, INVALID + "List of GlobalSecondaryIndexes is empty"),
         ({"LocalSecondaryIndexes": []}, INVALID + "List of LocalSecondaryIndexes is empty"),
@@ -309,6 +327,14 @@ def element(name, kind):
             {"StreamSpecification": {"StreamEnabled": False, "StreamViewType": "KEYS_ONLY"}},
             INVALID + "Table is being created with a stream disabled, UpdateViewType should not be specified",
         ),
+        (
+            {"SSESpecification": {"Enabled": False, "SSEType": "KMS"}},
+            INVALID + "SSEType can not be specified if Enabled is false",
+        ),
+        (
+            {"SSESpecification": {"Enabled": False, "KMSMasterKeyId": "key"}},
+            INVALID + "KMSMasterKeyId can not be specified if Enabled is false",
+        ),
         ({"SSESpecification": {"Enabled": True}}, INVALID + "Encryption with a key of KMS is not supported"),
     ],
 )
@@ -332,7 +358,7 @@ def projected(**projection):
         (projected(ProjectionType="INCLUDE"), "ProjectionType is INCLUDE, but NonKeyAttributes is not specified"),
         (
             projected(ProjectionType="INCLUDE", NonKeyAttributes=["a", "b", "a"]),
-            "Duplicate attribute name in NonKeyAttributes: a",
+            "Duplicate element in NonKeyAttributes: a",
         ),
     ],
 )
@@ -365,9 +391,9 @@ def test_a_bad_local_index_is_refused(tables, schema, message):
 @pytest.mark.parametrize(
     ("kinds", "message"),
     [
-        ("HHHHH", "Invalid KeySchema: The number of HASH key elements exceeds the limit of 4"),
-        ("HRRRRR", "Invalid KeySchema: The number of RANGE key elements exceeds the limit of 4"),
-        ("HRH", "Invalid KeySchema: All HASH key elements must precede all RANGE key elements"),
+        ("HHHHH", INVALID + "The KeySchema exceeds the maximum allowed number of HASH key attributes"),
+        ("HRRRRR", INVALID + "The KeySchema exceeds the maximum allowed number of RANGE key attributes"),
+        ("HRH", INVALID + "All HASH key attributes must precede RANGE key attributes in the KeySchema"),
         ("R", "Invalid KeySchema: The first KeySchemaElement is not a HASH key type"),
     ],
 )
@@ -395,7 +421,7 @@ def test_the_same_attribute_twice_in_a_key_of_many_is_refused(tables):
         if kinds[1] == "HASH":
             index["KeySchema"] = [element("a", "HASH"), element("a", "HASH")]
         message = tables.invalid(AttributeDefinitions=attributes(p="S", a="S", b="S"), GlobalSecondaryIndexes=[index])
-        assert message == "Invalid KeySchema: Some elements in the KeySchema have the same name"
+        assert message == "The KeySchema contains multiple key attributes with the same name"
 
 
 def test_global_tables_and_their_kin_are_refused(tables):

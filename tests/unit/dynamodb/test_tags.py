@@ -43,21 +43,28 @@ def test_tags_may_be_in_any_script(tables):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], INVALID + "At least one tag must be specified"),
-        ([("k", "1"), ("k", "2")], INVALID + "Duplicate tag key: k"),
-        ([("aws:k", "1")], INVALID + "Tag keys that start with aws: are reserved"),
-        ([(str(number), "x") for number in range(50)], INVALID + "Too many tags: at most 50"),
+        ([], "Atleast one Tag needs to be provided as Input."),
+        ([("k", "1"), ("k", "2")], "Duplicate Tag Keys provided as input: Duplicate Tag Key found k"),
+        ([("aws:k", "1")], "Tag Key cannot be prefixed with aws:, Key: aws:k"),
         (
-            [("k", "#!")],
-            "1 validation error detected: Value '#!' at 'tags.1.member.value' failed to satisfy constraint: "
-            r"Member must satisfy regular expression pattern: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$",
+            [(str(number), "x") for number in range(50)],
+            "Number of Tags exceed the current limit for the provided ResourceArn",
         ),
+        ([("k#", "v")], "The Tag Key provided is invalid, Key: k#"),
+        ([("k", "#!")], "The Tag Value provided is invalid, Value: #!"),
     ],
 )
 def test_bad_tags_are_refused(tables, given, message):
     pairs = [{"Key": key, "Value": value} for key, value in given]
     assert tables.refused("TagResource", ResourceArn=ARN, Tags=pairs) == ("ValidationException", message)
     assert told(tables) == {"first": "1"}
+
+
+def test_a_tag_to_take_away_must_be_named(tables):
+    assert tables.refused("UntagResource", ResourceArn=ARN, TagKeys=[]) == (
+        "ValidationException",
+        "Atleast one Tag Key needs to be provided as Input.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -175,18 +175,16 @@ def _global_keys(schema: Schema) -> tuple[list[str], list[str]]:
         raise validation("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     runs = [(kind, [one["AttributeName"] for one in run]) for kind, run in groupby(schema, lambda one: one["KeyType"])]
     if len(runs) > 2:
-        raise validation("Invalid KeySchema: All HASH key elements must precede all RANGE key elements")
+        raise invalid("All HASH key attributes must precede RANGE key attributes in the KeySchema")
     for kind, names in runs:
         if len(names) > GLOBAL_KEY_ATTRIBUTES_MAX:
-            raise validation(
-                f"Invalid KeySchema: The number of {kind} key elements exceeds the limit of {GLOBAL_KEY_ATTRIBUTES_MAX}"
-            )
+            raise invalid(f"The KeySchema exceeds the maximum allowed number of {kind} key attributes")
     hashes, ranges = runs[0][1], runs[1][1] if len(runs) > 1 else []
     if len({*hashes, *ranges}) < len(schema):
         raise (
             _same_name()
             if len(schema) == 2 and ranges
-            else validation("Invalid KeySchema: Some elements in the KeySchema have the same name")
+            else validation("The KeySchema contains multiple key attributes with the same name")
         )
     return hashes, ranges
 
@@ -202,7 +200,7 @@ def _projection(asked: Request) -> tuple[Any, list[str]]:
         raise invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
     if include is not None and len(set(include)) < len(include):
         twice = next(name for name in include if include.count(name) > 1)
-        raise invalid(f"Duplicate attribute name in NonKeyAttributes: {twice}")
+        raise invalid(f"Duplicate element in NonKeyAttributes: {twice}")
     return kind, list(include or [])
 
 

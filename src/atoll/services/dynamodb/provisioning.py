@@ -19,6 +19,10 @@ NO_LIMIT = -1
 DECREASES_FREE = 4
 DECREASE_SECONDS = 3600
 _DAY_SECONDS = 86_400
+_INITIAL = (
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"
+    "#on-demand-capacity-mode-initial"
+)
 
 Request = Mapping[str, Any]
 
@@ -56,22 +60,28 @@ def set_provisioned(throughput: Throughput, asked: Request, where: str) -> None:
     throughput.read, throughput.write = units
 
 
-def set_on_demand(throughput: Throughput, asked: Request, billing: str, where: str) -> None:
+def set_on_demand(throughput: Throughput, asked: Request, billing: str, where: str, *, is_new: bool) -> None:
     """-1 takes a limit away again."""
     if billing != ON_DEMAND:
-        raise invalid(f"OnDemandThroughput can only be specified {where} when BillingMode is PAY_PER_REQUEST")
+        about = "" if where == "for table" else " " + where.replace("index ", "index: ")
+        raise invalid(
+            f"{next(iter(asked), 'MaxReadRequestUnits')} for OnDemandThroughput{about} cannot be specified "
+            "when the table BillingMode is PROVISIONED"
+        )
     if not asked:
         raise invalid("Either MaxReadRequestUnits or MaxWriteRequestUnits must be specified in OnDemandThroughput")
     for member, units in asked.items():
-        if units != NO_LIMIT and not 1 <= units <= UNITS_MAX:
-            raise invalid(f"Given value {units} for {member} is out of bounds {where}")
+        if (is_new or units != NO_LIMIT) and not 1 <= units <= UNITS_MAX:
+            # AWS sets a blank before the colon, here alone.
+            about = where.replace("index ", "index : ")
+            raise invalid(f"Requested {member} for OnDemandThroughput {about} is outside of valid range")
     if "MaxReadRequestUnits" in asked:
         throughput.max_read = _limit(asked["MaxReadRequestUnits"])
     if "MaxWriteRequestUnits" in asked:
         throughput.max_write = _limit(asked["MaxWriteRequestUnits"])
 
 
-def set_warm(throughput: Throughput, asked: Request, billing: str, where: str) -> None:
+def set_warm(throughput: Throughput, asked: Request, billing: str, where: str, *, is_new: bool) -> None:
     if not asked:
         raise invalid("Either ReadUnitsPerSecond or WriteUnitsPerSecond must be specified in WarmThroughput")
     read, write = asked.get("ReadUnitsPerSecond"), asked.get("WriteUnitsPerSecond")
@@ -81,9 +91,11 @@ def set_warm(throughput: Throughput, asked: Request, billing: str, where: str) -
         ("WriteUnitsPerSecond", write, least_write, "WriteCapacityUnits"),
     ):
         if count is not None and count < least:
-            floor = (
-                "initial throughput for OnDemand" if billing == ON_DEMAND else f"{capacity} of ProvisionedThroughput"
-            )
+            floor = f"initial throughput for OnDemand. See: {_INITIAL}"
+            if billing != ON_DEMAND:
+                floor = f"{capacity} of ProvisionedThroughput"
+            if not is_new:
+                floor = "current WarmThroughput, decreasing WarmThroughput is not supported"
             raise invalid(f"Requested {member} for WarmThroughput {where} is lower than {floor}")
     throughput.warm_read = throughput.warm_read if read is None else read
     throughput.warm_write = throughput.warm_write if write is None else write
@@ -150,9 +162,9 @@ def _read(request: Request, billing: str, where: str) -> Throughput:
     if request.get("ProvisionedThroughput") is not None:
         set_provisioned(throughput, request["ProvisionedThroughput"], where)
     if request.get("OnDemandThroughput") is not None:
-        set_on_demand(throughput, request["OnDemandThroughput"], billing, where)
+        set_on_demand(throughput, request["OnDemandThroughput"], billing, where, is_new=True)
     if request.get("WarmThroughput") is not None:
-        set_warm(throughput, request["WarmThroughput"], billing, where)
+        set_warm(throughput, request["WarmThroughput"], billing, where, is_new=True)
     return throughput
 
 

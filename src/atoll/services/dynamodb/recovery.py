@@ -13,7 +13,7 @@ from atoll.operation import Call
 from atoll.services.dynamodb import backups, describe, moments, records, restores, tables
 from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import Table
-from atoll.services.dynamodb.refusals import invalid
+from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import stamps
 
@@ -35,7 +35,9 @@ async def update_continuous_backups(
     table = await tables.find_own(call, request["TableName"])
     if not asked["PointInTimeRecoveryEnabled"]:
         if "RecoveryPeriodInDays" in asked:
-            raise invalid("RecoveryPeriodInDays can only be specified when PointInTimeRecoveryEnabled is true")
+            raise validation(
+                "Invalid Request: Cannot specify RecoveryPeriodInDays when disabling point-in-time recovery."
+            )
         table.recovery_since = 0.0
     else:
         table.recovery_days = asked.get("RecoveryPeriodInDays", RECOVERY_DAYS_MAX)

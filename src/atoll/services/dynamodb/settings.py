@@ -85,8 +85,9 @@ def check_encryption(asked: Request | None) -> None:
     if asked is None:
         return
     enabled = asked.get("Enabled", False)
-    if not enabled and asked.keys() - {"Enabled"}:
-        raise invalid("SSEType and KMSMasterKeyId can only be specified when SSE is enabled")
+    for member in ("SSEType", "KMSMasterKeyId"):
+        if not enabled and member in asked:
+            raise invalid(f"{member} can not be specified if Enabled is false")
     if asked.get("SSEType") == "AES256":
         raise invalid("SSEType AES256 is not supported")
     if enabled:

@@ -64,9 +64,12 @@ def _actions(request: Request) -> list[tuple[str, Request]]:
     found: list[tuple[str, Request]] = []
     for update in request.get("GlobalSecondaryIndexUpdates") or []:
         if not update:
-            raise invalid("GlobalSecondaryIndexUpdate must contain one of Create, Update or Delete")
+            raise invalid(
+                "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, "
+                "GlobalSecondaryIndexUpdate.Delete must not be null"
+            )
         if len(update) > 1:
-            raise invalid("Only one of Create, Update or Delete may be specified in a GlobalSecondaryIndexUpdate")
+            raise invalid("Only one global secondary index action is allowed per GlobalSecondaryIndexUpdate object")
         found += update.items()
     if sum(name != "Update" for name, _ in found) > 1:
         raise _one_at_a_time()
@@ -122,9 +125,9 @@ def _check_all_provisioned(table: Table, asked: Request | None, actions: list[tu
 
 def _change_throughput(throughput: Any, request: Request, billing: str, where: str) -> None:
     if request.get("OnDemandThroughput") is not None:
-        provisioning.set_on_demand(throughput, request["OnDemandThroughput"], billing, where)
+        provisioning.set_on_demand(throughput, request["OnDemandThroughput"], billing, where, is_new=False)
     if request.get("WarmThroughput") is not None:
-        provisioning.set_warm(throughput, request["WarmThroughput"], billing, where)
+        provisioning.set_warm(throughput, request["WarmThroughput"], billing, where, is_new=False)
 
 
 def _change_settings(table: Table, request: Request, now: float) -> None:
@@ -138,7 +141,7 @@ def _change_settings(table: Table, request: Request, now: float) -> None:
 def _create_index(call: Call, table: Table, request: Request, action: Request) -> None:
     _check_idle(table)
     if any(index.name == action["IndexName"] for index in table.indexes):
-        raise invalid("Attempting to create an index which already exists")
+        raise validation("Attempting to create an index which already exists")
     given = definitions.attributes_of(request)
     index = definitions.global_index(action, given, table.billing, call.now)
     used = {name: given[name] for name in (*index.hash, *index.range)}
@@ -153,7 +156,7 @@ def _create_index(call: Call, table: Table, request: Request, action: Request) -
 
 
 def _delete_index(call: Call, table: Table, name: str) -> None:
-    index = _find_global(table, name)
+    index = _find_global(table, name, "delete")
     _check_idle(table, but=index)
     if index.status == DELETING:
         raise AwsError(
@@ -167,7 +170,7 @@ def _delete_index(call: Call, table: Table, name: str) -> None:
 
 
 def _change_index(table: Table, action: Request, now: float) -> None:
-    index = _find_global(table, action["IndexName"])
+    index = _find_global(table, action["IndexName"], "update")
     where, asked = f"for index {index.name}", action.get("ProvisionedThroughput")
     if index.status != ACTIVE:
         raise AwsError(
@@ -179,18 +182,18 @@ def _change_index(table: Table, action: Request, now: float) -> None:
     if asked is not None:
         if table.billing == ON_DEMAND:
             raise invalid(
-                f"ProvisionedThroughput should not be specified for index: {index.name} when BillingMode is "
-                "PAY_PER_REQUEST"
+                f"The only Updates for index: {index.name} when TableThroughputMode is PAY_PER_REQUEST can be to "
+                "OnDemandThroughput, WarmThroughput"
             )
         provisioning.change(index.throughput, asked, where, now)
     _change_throughput(index.throughput, action, table.billing, where)
 
 
-def _find_global(table: Table, name: str) -> Index:
+def _find_global(table: Table, name: str, verb: str) -> Index:
     for index in table.indexes:
         if index.name == name:
             if not index.is_global:
-                raise invalid(f"Index is not a global secondary index: {name}")
+                raise validation(f"Cannot {verb} an index that is not a GlobalSecondaryIndex: {name}")
             return index
     raise AwsError("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found")
 

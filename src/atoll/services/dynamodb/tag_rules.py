@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import category
 
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import validation
 
 TAGS_MAX = 50
 _RESERVED = "aws:"
-_PATTERN = r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$"
 _MARKS = frozenset("_.:/=+-@")
 _CATEGORIES = frozenset("LZN")  # Unicode's letters, blanks and numbers
 
@@ -18,21 +17,18 @@ def merged(tags: Mapping[str, str], given: Sequence[Mapping[str, Any]]) -> dict[
     names = [tag["Key"] for tag in given]
     for name in names:
         if names.count(name) > 1:
-            raise invalid(f"Duplicate tag key: {name}")
+            raise validation(f"Duplicate Tag Keys provided as input: Duplicate Tag Key found {name}")
         if name.lower().startswith(_RESERVED):
-            raise invalid("Tag keys that start with aws: are reserved")
-    for place, tag in enumerate(given, 1):
+            raise validation(f"Tag Key cannot be prefixed with aws:, Key: {name}")
+    for tag in given:
         for member in ("Key", "Value"):
-            _check_characters(tag[member], f"tags.{place}.member.{member.lower()}")
+            _check_characters(tag[member], member)
     whole = {**tags, **{tag["Key"]: tag["Value"] for tag in given}}
     if len(whole) > TAGS_MAX:
-        raise invalid(f"Too many tags: at most {TAGS_MAX}")
+        raise validation("Number of Tags exceed the current limit for the provided ResourceArn")
     return whole
 
 
 def _check_characters(text: str, member: str) -> None:
     if not all(character in _MARKS or category(character)[0] in _CATEGORIES for character in text):
-        raise validation(
-            f"1 validation error detected: Value '{text}' at '{member}' failed to satisfy constraint: "
-            f"Member must satisfy regular expression pattern: {_PATTERN}"
-        )
+        raise validation(f"The Tag {member} provided is invalid, {member}: {text}")

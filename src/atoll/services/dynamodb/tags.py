@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from atoll.operation import Call
 from atoll.services.dynamodb import tables, tag_rules
 from atoll.services.dynamodb.names import check_table_arn
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def tag_resource(call: Call, request: "types.TagResourceInput") -> None:
     check_table_arn(request["ResourceArn"])
     if not request["Tags"]:
-        raise invalid("At least one tag must be specified")
+        raise validation("Atleast one Tag needs to be provided as Input.")
     tag_rules.merged({}, request["Tags"])
     table = await tables.find_own(call, request["ResourceArn"])
     table.tags = tag_rules.merged(table.tags, request["Tags"])
@@ -27,7 +27,7 @@ async def tag_resource(call: Call, request: "types.TagResourceInput") -> None:
 async def untag_resource(call: Call, request: "types.UntagResourceInput") -> None:
     check_table_arn(request["ResourceArn"])
     if not request["TagKeys"]:
-        raise invalid("At least one tag key must be specified")
+        raise validation("Atleast one Tag Key needs to be provided as Input.")
     table = await tables.find_own(call, request["ResourceArn"])
     gone = set(request["TagKeys"])
     table.tags = {name: value for name, value in table.tags.items() if name not in gone}
