@@ -7,7 +7,7 @@ from tests.unit.dynamodb.streaming import REGION, StreamingCloud
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import iterators, shards
-from atoll.services.dynamodb.iterators import Place
+from atoll.services.dynamodb.iterators import Position
 
 HOUR = 3600.0
 
@@ -281,8 +281,8 @@ def test_damaged_iterators_are_refused(cloud, token):
 
 
 def test_an_iterator_is_bound_to_its_stream():
-    token = iterators.seal("arn:one", Place(0, 0, 5, NOW))
-    assert iterators.open_token(token, NOW) == ("arn:one", Place(0, 0, 5, NOW))
+    token = iterators.seal("arn:one", Position(0, 0, 5, NOW))
+    assert iterators.open_token(token, NOW) == ("arn:one", Position(0, 0, 5, NOW))
     with pytest.raises(AwsError):
         iterators.open_token(token.replace("arn:one", "arn:two"), NOW)
 

@@ -17,14 +17,13 @@ from atoll.aws.policy import Use, Verdict, compile_policy
 from atoll.aws.policy_principals import Caller
 from atoll.facts import Facts, Principal, principal_behind
 from atoll.operation import Call, Permission
-from atoll.services.dynamodb.names import Place, read_arn
+from atoll.services.dynamodb.names import Address, read_arn
 from atoll.services.dynamodb.records import Table, decode_table, table_key, tables_shelf
 from atoll.services.dynamodb.request_facts import OfItems, OnItems, table_facts
 from atoll.services.dynamodb.service import ASKED, asked_of, dynamodb, dynamodbstreams
 from atoll.store import Conflict
 
 _ROOT_ALWAYS = frozenset({"dynamodb:DeleteResourcePolicy", "dynamodb:GetResourcePolicy", "dynamodb:PutResourcePolicy"})
-_STREAM = "/stream/"
 _WEIGHED = "weighed"
 
 
@@ -36,17 +35,19 @@ async def weigh(call: Call, permissions: Sequence[Permission]) -> Sequence[Permi
     rows: dict[str, bytes | None] = {}
     weighed: list[Permission] = []
     for permission in permissions:
-        place = read_arn(permission.resource)
-        if place is None:
+        address = read_arn(permission.resource)
+        if address is None:
             weighed.append(permission)
             continue
         if call.identity.kind == "anonymous":
             raise refusal(call, permission)
-        arn = place.arn
+        arn = address.arn
         if arn not in rows:
-            rows[arn] = await call.cloud.store.get(tables_shelf(place.account, place.region), table_key(place.name))
+            rows[arn] = await call.cloud.store.get(
+                tables_shelf(address.account, address.region), table_key(address.name)
+            )
         row = rows[arn]
-        weighed.append(await _weigh_one(call, permission, place, None if row is None else decode_table(row)))
+        weighed.append(await _weigh_one(call, permission, address, None if row is None else decode_table(row)))
     return weighed
 
 
@@ -63,39 +64,39 @@ def hold(call: Call, table: Table) -> None:
 def _hold_root(call: Call, table: Table) -> None:
     operation, request = call.premises[ASKED]
     asked = [(permission, read_arn(permission.resource)) for permission in asked_of(call, operation, request)]
-    about = [(permission, place) for permission, place in asked if place is not None and place.arn == table.arn]
+    about = [(permission, address) for permission, address in asked if address is not None and address.arn == table.arn]
     if not about and table.account != call.account:
         raise refusal(call, Permission(f"dynamodb:{operation}", table.arn))
-    for permission, place in about:
-        _judge(call, permission, table, place, Principal(call.identity.arn))
+    for permission, address in about:
+        _judge(call, permission, table, address, Principal(call.identity.arn))
 
 
-def refuse_unknown(call: Call, place: Place) -> None:
+def refuse_unknown(call: Call, address: Address) -> None:
     """Another account is not told which tables there are not."""
-    if place.account != call.account and call.identity.kind != "service":
+    if address.account != call.account and call.identity.kind != "service":
         action = f"dynamodb:{call.premises[ASKED][0]}" if ASKED in call.premises else "dynamodb:DescribeTable"
-        raise refusal(call, Permission(action, place.arn))
+        raise refusal(call, Permission(action, address.arn))
 
 
-async def _weigh_one(call: Call, permission: Permission, place: Place, table: Table | None) -> Permission:
+async def _weigh_one(call: Call, permission: Permission, address: Address, table: Table | None) -> Permission:
     if table is None:
-        if place.account != call.account:
+        if address.account != call.account:
             raise refusal(call, permission)
         return permission
-    document = policy_of(table, place)
+    document = policy_of(table, address)
     call.premises[table.uid] = table.policy_revision
     if not document:
         if table.account != call.account:
             raise refusal(call, permission)
         return _seen(permission, table)
     principal = await principal_behind(call, document)
-    verdict = _judge(call, permission, table, place, principal)
+    verdict = _judge(call, permission, table, address, principal)
     return _seen(permission, table, granted=verdict is Verdict.ALLOWED and table.account == call.account)
 
 
-def _judge(call: Call, permission: Permission, table: Table, place: Place, principal: Principal) -> Verdict:
+def _judge(call: Call, permission: Permission, table: Table, address: Address, principal: Principal) -> Verdict:
     """What the table's policy says. Raises AccessDeniedException for a denial, and to another account for silence."""
-    verdict = verdict_of(call, permission, policy_of(table, place), table, principal)
+    verdict = verdict_of(call, permission, policy_of(table, address), table, principal)
     own = table.account == call.account
     if verdict is Verdict.DENIED:
         if not (own and call.identity.kind == "root" and permission.action in _ROOT_ALWAYS):
@@ -121,11 +122,12 @@ def verdict_of(call: Call, permission: Permission, document: str, table: Table, 
     return compile_policy(document, Use.RESOURCE).judge_for(caller, seen.action.lower(), seen.resource, facts)
 
 
-def policy_of(table: Table, place: Place) -> str:
+def policy_of(table: Table, address: Address) -> str:
     """A stream has a policy of its own; backups, exports and imports have none."""
-    if place.inside.startswith(_STREAM):
-        return table.stream_policies.get(place.inside.removeprefix(_STREAM), ("", ""))[0]
-    return table.policy if not place.inside or place.inside.startswith("/index/") else ""
+    label = address.within("stream")
+    if label is not None:
+        return table.stream_policies.get(label, ("", ""))[0]
+    return table.policy if not address.inside or address.within("index") is not None else ""
 
 
 def _seen(permission: Permission, table: Table, *, granted: bool = False) -> Permission:

@@ -294,12 +294,13 @@ def _key(table_name: str, backup_id: str) -> bytes:
 
 
 def _key_of_arn(call: Call, arn: str) -> bytes:
-    place = names.read_arn(arn)
-    if place is None or not place.inside.startswith("/backup/"):
+    address = names.read_arn(arn)
+    backup_id = None if address is None else address.within("backup")
+    if address is None or backup_id is None:
         raise validation(f"Invalid BackupArn: {arn}")
-    if (place.account, place.region) != (call.account, call.region):
+    if (address.account, address.region) != (call.account, call.region):
         raise _not_found(arn)
-    return _key(place.name, place.inside.removeprefix("/backup/"))
+    return _key(address.name, backup_id)
 
 
 def _not_found(arn: str) -> AwsError:

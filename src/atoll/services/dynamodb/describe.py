@@ -58,14 +58,6 @@ def key_schema(hashes: list[str], ranges: list[str]) -> list[dict[str, str]]:
     return elements + [{"AttributeName": name, "KeyType": "RANGE"} for name in ranges]
 
 
-def index_arn(table: Table, index: Index) -> str:
-    return f"{table.arn}/index/{index.name}"
-
-
-def stream_arn(table: Table, label: str) -> str:
-    return f"{table.arn}/stream/{label}"
-
-
 async def _sizes(reader: Reader, table: Table) -> dict[str, tuple[int, ...]]:
     """(items, bytes) of the table, named "", and of each index."""
     shelf = counters_shelf(table)
@@ -133,7 +125,7 @@ def _index(table: Table, index: Index, size: tuple[int, ...]) -> dict[str, Any]:
         "Projection": projection,
         "IndexSizeBytes": size[1],
         "ItemCount": size[0],
-        "IndexArn": index_arn(table, index),
+        "IndexArn": table.index_arn(index.name),
     }
 
 
@@ -153,7 +145,7 @@ def _stream(table: Table) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if table.streams:
         newest = table.streams[-1]
-        told = {"LatestStreamLabel": newest.label, "LatestStreamArn": stream_arn(table, newest.label)}
+        told = {"LatestStreamLabel": newest.label, "LatestStreamArn": table.stream_arn(newest.label)}
     if table.stream is not None:
         told["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": table.stream.view}
     return told

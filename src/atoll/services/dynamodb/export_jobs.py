@@ -27,8 +27,9 @@ from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
 from atoll.services.dynamodb import export_filters, jobs, manifests, moments, records, tables
-from atoll.services.dynamodb.exports import COMPLETED, FAILED, JOB, OLD_AND_NEW, Export, Exporting, ledger
+from atoll.services.dynamodb.exports import JOB, OLD_AND_NEW, Export, Exporting, ledger
 from atoll.services.dynamodb.jobs import Job
+from atoll.services.dynamodb.ledgers import COMPLETED, FAILED
 from atoll.services.dynamodb.moments import Pace
 from atoll.store import Tx, keys, stamps
 

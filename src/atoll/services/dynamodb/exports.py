@@ -14,17 +14,16 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import export_filters, jobs, ledgers, moments, recovery
-from atoll.services.dynamodb.ledgers import Ledger
+from atoll.services.dynamodb.ledgers import COMPLETED, FAILED, IN_PROGRESS, Ledger
 from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import Table
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import stamps
 
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
 
-IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
 FULL, INCREMENTAL = "FULL_EXPORT", "INCREMENTAL_EXPORT"
 OLD_AND_NEW = "NEW_AND_OLD_IMAGES"
 JOB = "export"
@@ -87,7 +86,7 @@ class Exporting(msgspec.Struct):
     failure: tuple[str, str] = ("", "")
 
 
-ledger: Ledger[Export] = Ledger("exports", Export)
+ledger: Ledger[Export] = Ledger("Export", Export)
 
 
 @dynamodb.write("ExportTableToPointInTime")
@@ -96,10 +95,8 @@ async def export_table_to_point_in_time(
 ) -> "types.ExportTableToPointInTimeOutput":
     asked: Any = _plain({**_DEFAULTS, **request})
     token = asked.pop("ClientToken", "")
-    known = await ledger.of_token(call, token) if token else None
+    known = await ledger.asked_before(call, token, asked)
     if known is not None:
-        if known.asked != asked:
-            raise AwsError("ExportConflictException", "The ClientToken was used before, with other parameters")
         return {"ExportDescription": _description(known)}
     _refuse_unsupported(asked)
     table = await recovery.find(call, asked["TableArn"])
@@ -112,30 +109,17 @@ async def export_table_to_point_in_time(
 
 @dynamodb.read("DescribeExport")
 async def describe_export(call: Call, request: "types.DescribeExportInput") -> "types.DescribeExportOutput":
-    named = ledgers.inside(request["ExportArn"], "export")
-    if named is None:
-        raise validation(f"Invalid ExportArn: {request['ExportArn']}")
-    place, export_id = named
-    export = await ledger.get(call.tx, call.account, call.region, export_id)
-    if export is None or export.arn != request["ExportArn"] or place.account != call.account:
-        raise AwsError("ExportNotFoundException", f"Export not found: {request['ExportArn']}")
-    return {"ExportDescription": _description(export)}
+    return {"ExportDescription": _description(await ledger.find(call, request["ExportArn"]))}
 
 
 @dynamodb.read("ListExports")
 async def list_exports(call: Call, request: "types.ListExportsInput") -> "types.ListExportsOutput":
-    table_arn = request.get("TableArn")
     limit = request.get("MaxResults", _LIST_MAX)
-    found, following = await ledger.page(
-        call, limit, request.get("NextToken"), lambda export: table_arn in (None, export.table_arn)
-    )
-    summaries: Any = [
-        {"ExportArn": export.arn, "ExportStatus": export.status, "ExportType": export.asked["ExportType"]}
-        for export in found
-    ]
-    return (
-        {"ExportSummaries": summaries} if following is None else {"ExportSummaries": summaries, "NextToken": following}
-    )
+    found, following = await ledger.page(call, request.get("TableArn"), limit, request.get("NextToken"))
+    reply: types.ListExportsOutput = {"ExportSummaries": [_summary(export) for export in found]}
+    if following is not None:
+        reply["NextToken"] = following
+    return reply
 
 
 def _refuse_unsupported(asked: dict[str, Any]) -> None:
@@ -190,6 +174,10 @@ def _check_within(when: float | None, earliest: float, latest: float) -> None:
 
 def _bad_time(message: str) -> AwsError:
     return AwsError("InvalidExportTimeException", message)
+
+
+def _summary(export: Export) -> Any:
+    return {"ExportArn": export.arn, "ExportStatus": export.status, "ExportType": export.asked["ExportType"]}
 
 
 def _description(export: Export) -> Any:

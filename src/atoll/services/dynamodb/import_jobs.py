@@ -15,9 +15,10 @@ from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
 from atoll.services.dynamodb import inputs, jobs, mutations, records, restores, tables, values
-from atoll.services.dynamodb.imports import COMPLETED, FAILED, JOB, Import, Importing, ledger
+from atoll.services.dynamodb.imports import JOB, Import, Importing, ledger
 from atoll.services.dynamodb.inputs import Bad
 from atoll.services.dynamodb.jobs import Job
+from atoll.services.dynamodb.ledgers import COMPLETED, FAILED
 from atoll.services.dynamodb.mutations import Mutation
 from atoll.services.dynamodb.records import Table
 from atoll.store import Tx

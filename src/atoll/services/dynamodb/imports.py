@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import jobs, ledgers, tables
 from atoll.services.dynamodb.describe import CREATING
-from atoll.services.dynamodb.ledgers import Ledger
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.ledgers import IN_PROGRESS, Ledger
+from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
 
-IN_PROGRESS, COMPLETED, FAILED = "IN_PROGRESS", "COMPLETED", "FAILED"
 JOB = "import"
 _LIST_MAX = 25
 _TOLD = ("S3BucketSource", "InputFormat", "InputFormatOptions", "InputCompressionType", "TableCreationParameters")
@@ -61,17 +59,15 @@ class Importing(msgspec.Struct):
     errors: int = 0
 
 
-ledger: Ledger[Import] = Ledger("imports", Import)
+ledger: Ledger[Import] = Ledger("Import", Import)
 
 
 @dynamodb.write("ImportTable")
 async def import_table(call: Call, request: "types.ImportTableInput") -> "types.ImportTableOutput":
     asked: Any = {"InputCompressionType": "NONE", **request}
     token = asked.pop("ClientToken", "")
-    known = await ledger.of_token(call, token) if token else None
+    known = await ledger.asked_before(call, token, asked)
     if known is not None:
-        if known.asked != asked:
-            raise AwsError("ImportConflictException", "The ClientToken was used before, with other parameters")
         return {"ImportTableDescription": _description(known)}
     if asked["InputFormat"] == "ION":
         raise invalid("InputFormat ION is not supported here; DYNAMODB_JSON and CSV are")
@@ -89,29 +85,20 @@ async def import_table(call: Call, request: "types.ImportTableInput") -> "types.
 
 @dynamodb.read("DescribeImport")
 async def describe_import(call: Call, request: "types.DescribeImportInput") -> "types.DescribeImportOutput":
-    named = ledgers.inside(request["ImportArn"], "import")
-    if named is None:
-        raise validation(f"Invalid ImportArn: {request['ImportArn']}")
-    found = await ledger.get(call.tx, call.account, call.region, named[1])
-    if found is None or found.arn != request["ImportArn"]:
-        raise AwsError("ImportNotFoundException", f"Import not found: {request['ImportArn']}")
-    return {"ImportTableDescription": _description(found)}
+    return {"ImportTableDescription": _description(await ledger.find(call, request["ImportArn"]))}
 
 
 @dynamodb.read("ListImports")
 async def list_imports(call: Call, request: "types.ListImportsInput") -> "types.ListImportsOutput":
-    table_arn = request.get("TableArn")
     limit = request.get("PageSize", _LIST_MAX)
-    found, following = await ledger.page(
-        call, limit, request.get("NextToken"), lambda one: table_arn in (None, one.table_arn)
-    )
-    summaries: Any = [_summary(one) for one in found]
-    if following is None:
-        return {"ImportSummaryList": summaries}
-    return {"ImportSummaryList": summaries, "NextToken": following}
+    found, following = await ledger.page(call, request.get("TableArn"), limit, request.get("NextToken"))
+    reply: types.ListImportsOutput = {"ImportSummaryList": [_summary(one) for one in found]}
+    if following is not None:
+        reply["NextToken"] = following
+    return reply
 
 
-def _summary(one: Import) -> dict[str, Any]:
+def _summary(one: Import) -> Any:
     told = {
         "ImportArn": one.arn,
         "ImportStatus": one.status,

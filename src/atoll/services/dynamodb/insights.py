@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import contributors, records, tables
 from atoll.services.dynamodb.records import Index, Table
-from atoll.services.dynamodb.refusals import validation
+from atoll.services.dynamodb.refusals import not_found, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import keys
 
@@ -124,7 +123,7 @@ def _index(table: Table, name: str | None) -> Index | None:
     for index in table.indexes:
         if index.name == name and index.is_global:
             return index
-    raise AwsError("ResourceNotFoundException", f"Requested resource not found: Index: {name} not found")
+    raise not_found(f"Index: {name}")
 
 
 def _status(setting: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""Shard iterators: tokens that hold all there is to know of a reader's place, so nothing is kept of readers.
+"""Shard iterators: tokens that hold all there is to know of a reader's position, so nothing is kept of readers.
 
     {stream ARN}|1|{base64 of msgpack and its digest}
 
-The ARN stands open: it is what a caller is authorised for, and the digest binds the place to it. A forged token reads nothing
+The ARN stands open: it is what a caller is authorised for, and the digest binds the position to it. A forged token reads nothing
 that its forger may not read, so the digest need not be secret: it tells damage.
 """
 
@@ -18,7 +18,7 @@ ITERATOR_SECONDS = 15 * 60.0
 _DIGEST_BYTES = 12
 
 
-class Place(msgspec.Struct, array_like=True):
+class Position(msgspec.Struct, array_like=True):
     range: int
     generation: int
     stamp: int  # of the first change to be read
@@ -27,27 +27,27 @@ class Place(msgspec.Struct, array_like=True):
     from_horizon: bool = False
 
 
-_decode = msgspec.msgpack.Decoder(Place).decode
+_decode = msgspec.msgpack.Decoder(Position).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def seal(arn: str, place: Place) -> str:
-    packed = _encode(place)
+def seal(arn: str, position: Position) -> str:
+    packed = _encode(position)
     return f"{arn}|1|{base64.b64encode(packed + _digest(arn, packed)).decode()}"
 
 
-def open_token(token: str, now: float) -> tuple[str, Place]:
-    """The stream's ARN and the place. Raises AwsError."""
+def open_token(token: str, now: float) -> tuple[str, Position]:
+    """The stream's ARN and the position. Raises AwsError."""
     arn, version, text = (*token.split("|"), "", "")[:3]
-    place = _unsealed(arn, text) if version == "1" else None
-    if place is None:
+    position = _unsealed(arn, text) if version == "1" else None
+    if position is None:
         raise validation("Invalid ShardIterator")
-    if now - place.issued > ITERATOR_SECONDS:
+    if now - position.issued > ITERATOR_SECONDS:
         raise AwsError("ExpiredIteratorException", "The shard iterator has expired")
-    return arn, place
+    return arn, position
 
 
-def _unsealed(arn: str, text: str) -> Place | None:
+def _unsealed(arn: str, text: str) -> Position | None:
     try:
         sealed = base64.b64decode(text, validate=True)
     except ValueError:  # binascii.Error is one, and so is what b64decode says of text that is not ASCII.

@@ -135,6 +135,12 @@ class Table(msgspec.Struct, omit_defaults=True):
     def arn(self) -> str:
         return f"arn:aws:dynamodb:{self.region}:{self.account}:table/{self.name}"
 
+    def index_arn(self, name: str) -> str:
+        return f"{self.arn}/index/{name}"
+
+    def stream_arn(self, label: str) -> str:
+        return f"{self.arn}/stream/{label}"
+
     @property
     def stream(self) -> Stream | None:
         """The one that takes records now."""

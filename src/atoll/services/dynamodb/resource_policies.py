@@ -7,9 +7,9 @@ from atoll.aws.policy import Verdict
 from atoll.facts import Principal, principal_behind
 from atoll.operation import Call, Permission, Reply
 from atoll.services.dynamodb import access, policy_rules, tables
-from atoll.services.dynamodb.names import Place, read_arn
+from atoll.services.dynamodb.names import Address, read_arn
 from atoll.services.dynamodb.records import Table
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import invalid, not_found, validation
 from atoll.services.dynamodb.service import dynamodb
 
 if TYPE_CHECKING:
@@ -22,21 +22,21 @@ _PUT = "dynamodb:PutResourcePolicy"
 @dynamodb.stream("PutResourcePolicy")
 async def put_resource_policy(call: Call, request: "types.PutResourcePolicyInput") -> Reply:
     arn, text = request["ResourceArn"], request["Policy"]
-    place = _place(arn)
+    address = _address(arn)
     policy_rules.check(text)
     known = await policy_rules.identified(call, text)
     principal = await principal_behind(call, text)
 
     async def attempt(call: Call) -> str:
-        table = await _find(call, place)
-        current, revision = _policy(table, place)
+        table = await _find(call, address)
+        current, revision = _policy(table, address)
         _check_expected(request.get("ExpectedRevisionId"), table, current, revision)
         table.policy_known |= known
         if not request.get("ConfirmRemoveSelfResourceAccess"):
             _check_not_locked_out(call, table, arn, text, principal)
         if text != current:
             revision = policy_rules.next_revision(call.now, revision)
-            _set(table, place, text, revision)
+            _set(table, address, text, revision)
             tables.save(call, table)
         return revision
 
@@ -45,10 +45,10 @@ async def put_resource_policy(call: Call, request: "types.PutResourcePolicyInput
 
 @dynamodb.read("GetResourcePolicy")
 async def get_resource_policy(call: Call, request: "types.GetResourcePolicyInput") -> "types.GetResourcePolicyOutput":
-    place = _place(request["ResourceArn"])
-    text, revision = _policy(await _find(call, place), place)
+    address = _address(request["ResourceArn"])
+    text, revision = _policy(await _find(call, address), address)
     if not text:
-        raise _not_found(request["ResourceArn"])
+        raise _no_policy(request["ResourceArn"])
     return {"Policy": text, "RevisionId": revision}
 
 
@@ -56,67 +56,62 @@ async def get_resource_policy(call: Call, request: "types.GetResourcePolicyInput
 async def delete_resource_policy(
     call: Call, request: "types.DeleteResourcePolicyInput"
 ) -> "types.DeleteResourcePolicyOutput":
-    place = _place(request["ResourceArn"])
-    table = await _find(call, place)
-    text, revision = _policy(table, place)
+    address = _address(request["ResourceArn"])
+    table = await _find(call, address)
+    text, revision = _policy(table, address)
     _check_expected(request.get("ExpectedRevisionId"), table, text, revision)
     if not text:
         return {}
-    _set(table, place, "", "")
+    _set(table, address, "", "")
     tables.save(call, table)
     return {"RevisionId": revision}
 
 
-async def _find(call: Call, place: Place) -> Table:
+async def _find(call: Call, address: Address) -> Table:
     """The table, to be changed, of an ARN that may be its stream's."""
-    table = await tables.find_own(call, place.arn)
-    if place.inside and not any(stream.label == _label(place) for stream in table.streams):
-        raise AwsError(
-            "ResourceNotFoundException", f"Requested resource not found: Stream: {place.arn}{place.inside} not found"
-        )
+    table = await tables.find_own(call, address.arn)
+    label = address.within("stream")
+    if label is not None and all(stream.label != label for stream in table.streams):
+        raise not_found(f"Stream: {address.arn}{address.inside}")
     return table
 
 
-def _place(arn: str) -> Place:
-    place = read_arn(arn)
-    if place is None:
+def _address(arn: str) -> Address:
+    address = read_arn(arn)
+    if address is None:
         raise validation(f"Invalid ResourceArn provided as input {arn}")
-    if place.inside and not place.inside.startswith("/stream/"):
+    if address.inside and address.within("stream") is None:
         raise invalid(f"Invalid resource arn provided, only table or stream is accepted. Provided resource arn: {arn}")
-    return place
+    return address
 
 
-def _label(place: Place) -> str:
-    return place.inside.removeprefix("/stream/")
+def _policy(table: Table, address: Address) -> tuple[str, str]:
+    label = address.within("stream")
+    return (table.policy, table.policy_revision) if label is None else table.stream_policies.get(label, ("", ""))
 
 
-def _policy(table: Table, place: Place) -> tuple[str, str]:
-    if place.inside:
-        return table.stream_policies.get(_label(place), ("", ""))
-    return table.policy, table.policy_revision
-
-
-def _set(table: Table, place: Place, text: str, revision: str) -> None:
-    if not place.inside:
+def _set(table: Table, address: Address, text: str, revision: str) -> None:
+    label = address.within("stream")
+    if label is None:
         table.policy, table.policy_revision = text, revision
     elif text:
-        table.stream_policies[_label(place)] = (text, revision)
+        table.stream_policies[label] = (text, revision)
     else:
-        del table.stream_policies[_label(place)]
+        del table.stream_policies[label]
 
 
 def _check_expected(expected: str | None, table: Table, text: str, revision: str) -> None:
     if expected is None or (not text and expected == NO_POLICY) or (text and expected == revision):
         return
     if expected == NO_POLICY:
-        raise _not_found(
+        raise _no_policy(
             f"Requested policy update expecting none to be present for table {table.name}, but a policy exists with "
             f"revision id {revision}."
         )
     there = f"the policy associated to target table {table.name} has revision id {revision}."
     if not text:
         there = f"no policy is associated to target table {table.name}."
-    raise _not_found(f"Requested update for policy with revision id {expected}, but {there}")
+    raise _no_policy(f"Requested update for policy with revision id {expected}, but {there}")
 
 
 def _check_not_locked_out(call: Call, table: Table, arn: str, text: str, principal: Principal) -> None:
@@ -130,5 +125,5 @@ def _check_not_locked_out(call: Call, table: Table, arn: str, text: str, princip
         )
 
 
-def _not_found(what: str) -> AwsError:
+def _no_policy(what: str) -> AwsError:
     return AwsError("PolicyNotFoundException", f"Resource-based policy not found for the provided ResourceArn: {what}")

@@ -24,7 +24,7 @@ from atoll.services.dynamodb.partiql import plans, rendering
 from atoll.services.dynamodb.partiql.parser import parse
 from atoll.services.dynamodb.partiql.tree import Delete, Exists, Select, Statement, Update, Write
 from atoll.services.dynamodb.records import Item, Table
-from atoll.services.dynamodb.refusals import validation
+from atoll.services.dynamodb.refusals import not_found, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.services.dynamodb.transactions import Action
 
@@ -32,7 +32,6 @@ _MIXED = "ExecuteTransaction API does not support both read and write operations
 _NO_CONDITION = "EXISTS() must contain a single item read with additional condition"
 _NO_RETURNING = "RETURNING clause is not supported in ExecuteTransaction."
 _NO_INDEX = "Reads on indices are not supported within transactions."
-_KEY_MISMATCH = validation("The provided key element does not match the schema")
 
 
 @dynamodb.stream("ExecuteTransaction")
@@ -67,11 +66,11 @@ async def _read_all(call: Call, request: Request, selecting: Sequence[Select]) -
         table = await tables.get(call, select.target.table)
         key = None if table is None else plans.names_one_item(table, select.where)
         if table is None:
-            errors.append(tables.not_found(None))
+            errors.append(not_found())
         elif key is None:
             raise _invalid(position, statements.NO_KEY.format("ExecuteTransaction"))
         elif _misfits(table, key):
-            errors.append(_KEY_MISMATCH)
+            errors.append(key_rules.mismatch())
         else:
             contributors.accessed(table, None, key)
             targets.append((table, places.place(table, key)))
@@ -121,7 +120,7 @@ async def _fit_all(call: Call, request: Request, writing: Sequence[Write | Exist
     for position, statement in enumerate(writing):
         target = statement.select.target if isinstance(statement, Exists) else statement.target
         table = await tables.get(call, target.table)
-        fitted = tables.not_found(None) if table is None else _fit(table, position, statement)
+        fitted = not_found() if table is None else _fit(table, position, statement)
         if isinstance(fitted, AwsError):
             errors.append(fitted)
             continue
@@ -142,9 +141,9 @@ def _fit(table: Table, position: int, statement: Write | Exists) -> Mutation | A
         if isinstance(statement, Update | Delete):
             key, _ = plans.key_of(table, statement.where)
             if _misfits(table, key):
-                return _KEY_MISMATCH
+                return key_rules.mismatch()
     except AwsError:
-        return _KEY_MISMATCH
+        return key_rules.mismatch()
     try:
         return plans.plan_write(table, statement)
     except AwsError as error:

@@ -12,9 +12,9 @@ import orjson
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import iterators, records, shards, streams, values
-from atoll.services.dynamodb.iterators import Place
+from atoll.services.dynamodb.iterators import Position
 from atoll.services.dynamodb.records import Change, Stream, Table
-from atoll.services.dynamodb.refusals import validation
+from atoll.services.dynamodb.refusals import not_found, validation
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
 from atoll.store import stamps
@@ -40,10 +40,7 @@ async def get_shard_iterator(call: Call, request: "types.GetShardIteratorInput")
     table, stream = await streams.find(call, request["StreamArn"])
     shard = shards.find(stream, request["ShardId"], call.now)
     if shard is None:
-        raise AwsError(
-            "ResourceNotFoundException",
-            f"Requested resource not found: Shard: {request['ShardId']} in Stream: {request['StreamArn']} not found",
-        )
+        raise not_found(f"Shard: {request['ShardId']} in Stream: {request['StreamArn']}")
     kind = request["ShardIteratorType"]
     if kind == "LATEST":
         stamp = await _after_last(call, table, shard)
@@ -54,8 +51,8 @@ async def get_shard_iterator(call: Call, request: "types.GetShardIteratorInput")
     else:
         stamp = _at_sequence(request, shard, call.now)
     from_horizon = kind in {"TRIM_HORIZON", "AT_TIMESTAMP"}
-    place = Place(shard.range, shard.generation, stamp, call.now, from_horizon)
-    return {"ShardIterator": iterators.seal(request["StreamArn"], place)}
+    position = Position(shard.range, shard.generation, stamp, call.now, from_horizon)
+    return {"ShardIterator": iterators.seal(request["StreamArn"], position)}
 
 
 def _check_members(request: "types.GetShardIteratorInput") -> None:
@@ -99,11 +96,11 @@ def _check_not_trimmed(stamp: int, now: float) -> None:
 @dynamodbstreams.read("GetRecords")
 async def get_records(call: Call, request: "types.GetRecordsInput") -> "types.GetRecordsOutput":
     limit = streams.check_limit(request.get("Limit"), RECORDS_PER_PAGE_MAX)
-    arn, place = iterators.open_token(request["ShardIterator"], call.now)
+    arn, position = iterators.open_token(request["ShardIterator"], call.now)
     table, stream = await streams.find(call, arn)
-    shard = shards.get(stream, place.range, place.generation, call.now)
-    stamp = place.stamp
-    if place.from_horizon:
+    shard = shards.get(stream, position.range, position.generation, call.now)
+    stamp = position.stamp
+    if position.from_horizon:
         stamp = max(stamp, shards.horizon(call.now))
     else:
         _check_not_trimmed(stamp, call.now)
@@ -113,7 +110,9 @@ async def get_records(call: Call, request: "types.GetRecordsInput") -> "types.Ge
     if not (ended and shard.closed):
         following = page.next or stamp
         following = _up_to_date(following, shard, call.now) if ended else following
-        reply["NextShardIterator"] = iterators.seal(arn, Place(place.range, place.generation, following, call.now))
+        reply["NextShardIterator"] = iterators.seal(
+            arn, Position(position.range, position.generation, following, call.now)
+        )
     return reply  # type: ignore[return-value]
 
 

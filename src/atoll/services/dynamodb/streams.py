@@ -4,12 +4,11 @@ import heapq
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from atoll.aws.errors import AwsError
 from atoll.operation import Call
 from atoll.services.dynamodb import names, records, shards
-from atoll.services.dynamodb.names import Place
+from atoll.services.dynamodb.names import Address
 from atoll.services.dynamodb.records import Stream, Table
-from atoll.services.dynamodb.refusals import validation
+from atoll.services.dynamodb.refusals import not_found, validation
 from atoll.services.dynamodb.service import dynamodbstreams
 from atoll.services.dynamodb.shards import Shard
 from atoll.store import keys
@@ -20,22 +19,18 @@ if TYPE_CHECKING:
 SHARDS_PER_PAGE_MAX = 100
 STREAMS_PER_PAGE_MAX = 100
 _TABLES_PER_SCAN = 100
-_STREAM = "/stream/"
 
 
-def arn_of(table: Table, stream: Stream) -> str:
-    return f"{table.arn}/stream/{stream.label}"
-
-
-def parse_arn(arn: str) -> tuple[Place, str]:
-    """The table's place, and the stream's label. Raises AwsError.
+def parse_arn(arn: str) -> tuple[Address, str]:
+    """The table's address, and the stream's label. Raises AwsError.
 
     Read as who may read it was judged: an ARN of another form is of nobody's table.
     """
-    place = names.read_arn(arn)
-    if place is None or not place.inside.startswith(_STREAM):
+    address = names.read_arn(arn)
+    label = None if address is None else address.within("stream")
+    if address is None or label is None:
         raise validation("Invalid StreamArn")
-    return place, place.inside.removeprefix(_STREAM)
+    return address, label
 
 
 def check_limit(limit: int | None, most: int) -> int:
@@ -51,19 +46,19 @@ def check_limit(limit: int | None, most: int) -> int:
 
 async def find(call: Call, arn: str) -> tuple[Table, Stream]:
     """Of a table that is there, or of one dropped less than a day ago. Raises AwsError."""
-    place, label = parse_arn(arn)
-    if place.region == call.region:
+    address, label = parse_arn(arn)
+    if address.region == call.region:
         for row in await call.tx.get_many(
             [
-                (records.tables_shelf(place.account, place.region), records.table_key(place.name)),
-                (records.streams_shelf(place.account, place.region), keys.pack(place.name, label)),
+                (records.tables_shelf(address.account, address.region), records.table_key(address.name)),
+                (records.streams_shelf(address.account, address.region), keys.pack(address.name, label)),
             ]
         ):
             table = None if row is None else records.decode_table(row)
             for stream in table.streams if table is not None else ():
                 if table is not None and stream.label == label and shards.is_kept(stream, call.now):
                     return table, stream
-    raise AwsError("ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found")
+    raise not_found(f"Stream: {arn}")
 
 
 @dynamodbstreams.read("DescribeStream")
@@ -77,7 +72,7 @@ async def describe_stream(call: Call, request: "types.DescribeStreamInput") -> "
         found = [shard for shard in found if shard.parent_id == parent_id]
     page = found[:limit]
     description: dict[str, Any] = {
-        "StreamArn": arn_of(table, stream),
+        "StreamArn": table.stream_arn(stream.label),
         "StreamLabel": stream.label,
         "StreamStatus": "ENABLED" if stream.enabled else "DISABLED",
         "StreamViewType": stream.view,
@@ -121,8 +116,8 @@ async def list_streams(call: Call, request: "types.ListStreamsInput") -> "types.
     name = request.get("TableName")
     after = ("", "")
     if "ExclusiveStartStreamArn" in request:
-        place, label = parse_arn(request["ExclusiveStartStreamArn"])
-        after = place.name, label
+        address, label = parse_arn(request["ExclusiveStartStreamArn"])
+        after = address.name, label
     found: list[tuple[str, str, str]] = []
     # The streams of live tables and of dropped ones are two lists, each in the order of names and labels.
     sources = (_tables(call, shelf, name, after[0]) for shelf in (_live_shelf(call), _dropped_shelf(call)))
@@ -162,7 +157,7 @@ async def _streams(
     async for table in tables:
         for stream in sorted(table.streams, key=lambda stream: stream.label):
             if (table.name, stream.label) > after and shards.is_kept(stream, call.now):
-                yield table.name, stream.label, arn_of(table, stream)
+                yield table.name, stream.label, table.stream_arn(stream.label)
                 limit -= 1
                 if not limit:
                     return

@@ -16,7 +16,7 @@ from atoll.base import ids
 from atoll.operation import Call
 from atoll.services.dynamodb import access, definitions, jobs, policy_rules, provisioning, settings, vector_rules
 from atoll.services.dynamodb.describe import CREATING, DELETING, describe
-from atoll.services.dynamodb.names import Place, check_name, locate
+from atoll.services.dynamodb.names import Address, check_name, locate
 from atoll.services.dynamodb.records import (
     LOGGING,
     Index,
@@ -32,7 +32,7 @@ from atoll.services.dynamodb.records import (
     table_key,
     tables_shelf,
 )
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import in_use, invalid, not_found, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Tx, keys
 
@@ -113,7 +113,7 @@ async def delete_table(call: Call, request: "types.DeleteTableInput") -> "types.
 
 def new_table(call: Call, request: Mapping[str, Any]) -> Table:
     """The table a CreateTable request asks for, not yet stored. Raises ValidationException."""
-    place = _own(call, request["TableName"])
+    address = _own(call, request["TableName"])
     settings.refuse_unsupported(request)
     for member in ("AttributeDefinitions", "KeySchema"):
         if request.get(member) is None:
@@ -128,11 +128,11 @@ def new_table(call: Call, request: Mapping[str, Any]) -> Table:
     definitions.check_all_used(attributes, [name for name in used if name], with_indexes=bool(indexes))
     billing = request.get("BillingMode", provisioning.PROVISIONED)
     table = Table(
-        place.name,
+        address.name,
         str(uuid.UUID(hex=ids.new_hex(32), version=4)),
         ids.new_hex(16),
-        place.account,
-        place.region,
+        address.account,
+        address.region,
         call.now,
         attributes,
         table_hash,
@@ -159,7 +159,7 @@ async def find(call: Call, name: str, *, named: bool = False) -> Table:
     table = await get(call, name)
     # One that is being restored or imported can be described; to its items there is no way yet.
     if table is None or (table.status == CREATING and not named):
-        raise not_found(locate(call.account, call.region, name).name if named else None)
+        raise not_found(f"Table: {locate(call.account, call.region, name).name}" if named else None)
     return table
 
 
@@ -173,8 +173,7 @@ async def find_own(call: Call, name: str) -> Table:
 def check_made(table: Table) -> None:
     """Raises ResourceInUseException while it is being restored or imported."""
     if table.status == CREATING:
-        about = f"Table is being created: {table.name}"
-        raise AwsError("ResourceInUseException", f"Attempt to change a resource which is still in use: {about}")
+        raise in_use(f"Table is being created: {table.name}")
 
 
 async def get(call: Call, name: str) -> Table | None:
@@ -191,8 +190,8 @@ async def get(call: Call, name: str) -> Table | None:
 
 @lru_cache(maxsize=4096)
 def _row_of(account: str, region: str, name: str) -> tuple[bytes, bytes]:
-    place = locate(account, region, name)
-    return tables_shelf(place.account, place.region), table_key(place.name)
+    address = locate(account, region, name)
+    return tables_shelf(address.account, address.region), table_key(address.name)
 
 
 def index_of(table: Table, name: str) -> Index:
@@ -224,13 +223,8 @@ def shelves_of(table: Table) -> list[bytes]:
     return own + [index_shelf(table, index) for index in table.indexes]
 
 
-def not_found(name: str | None) -> AwsError:
-    about = f": Table: {name} not found" if name is not None else ""
-    return AwsError("ResourceNotFoundException", f"Requested resource not found{about}")
-
-
-def _own(call: Call, given: str) -> Place:
-    place = locate(call.account, call.region, given)
-    if place.account != call.account:
+def _own(call: Call, given: str) -> Address:
+    address = locate(call.account, call.region, given)
+    if address.account != call.account:
         raise invalid("A table can only be made in the account that asks for it")
-    return place
+    return address

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from atoll.aws.errors import AwsError
 from atoll.base.clock import Clock
 from atoll.operation import Call, Cloud
 from atoll.reconcile import Reconciler
 from atoll.services.dynamodb import changes, jobs, lookup, records, stored, tables
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.records import EXPIRING, Table
-from atoll.services.dynamodb.refusals import validation
+from atoll.services.dynamodb.refusals import in_use, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Reader, Store, Tx, keys
 
@@ -53,7 +52,7 @@ async def update_time_to_live(call: Call, request: "types.UpdateTimeToLiveInput"
     wanted = request["TimeToLiveSpecification"]
     table = await tables.find_own(call, request["TableName"])
     if table.status != "ACTIVE":
-        raise AwsError("ResourceInUseException", f"Attempt to change a resource which is still in use: {table.name}")
+        raise in_use(table.name)
     attribute = wanted["AttributeName"] if wanted["Enabled"] else None
     _check_change(table, wanted["AttributeName"], attribute, call.now)
     table.ttl, table.ttl_changed = attribute, call.now

@@ -109,7 +109,7 @@ def described(table: Table) -> list[dict[str, Any]]:
             **definition,
             "IndexStatus": "ACTIVE",
             "Backfilling": False,
-            "IndexArn": f"{table.arn}/index/{definition['IndexName']}",
+            "IndexArn": table.index_arn(definition["IndexName"]),
         }
         for definition in table.vectors
     ]
