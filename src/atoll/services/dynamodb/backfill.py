@@ -10,9 +10,8 @@ conflicts with every writer of the range, and one of the two runs again. What li
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import changes, jobs, places, records, values, vector_rules
-from atoll.services.dynamodb.describe import ACTIVE, CREATING
-from atoll.services.dynamodb.records import JOBS, Index, Table
+from atoll.services.dynamodb import changes, definitions, jobs, places, records, values, vector_rules
+from atoll.services.dynamodb.records import ACTIVE, CREATING, JOBS, Index, Table
 from atoll.services.dynamodb.table_updates import BACKFILL_JOB, DROP_JOB, IndexWork
 from atoll.services.dynamodb.tables import SWEEP_JOB, Sweep
 from atoll.store import Reader, Store, Tx
@@ -88,7 +87,7 @@ async def _fill(store: Store, job: jobs.Job[IndexWork]) -> bool:
         if done:
             index.status, index.backfilling, index.backfilled = ACTIVE, False, b""
             tx.delete(JOBS, job.key)
-        tx.put(records.tables_shelf(table.account, table.region), records.table_key(table.name), records.encode(table))
+        records.put_table(tx, table)
         return not done
 
     return await store.run(attempt)
@@ -143,11 +142,9 @@ async def _drop(store: Store, job: jobs.Job[IndexWork]) -> bool:
             return
         table, index = found
         table.indexes.remove(index)
-        used = {name for kept in table.indexes for name in (*kept.hash, *kept.range)} | set(table.key_names)
-        used |= vector_rules.defined_names(table.vectors)
-        table.attributes = {name: kind for name, kind in table.attributes.items() if name in used}
+        definitions.forget_unused(table, vector_rules.defined_names(table.vectors))
         tx.delete(records.counters_shelf(table), changes.counter_of_index(index))
-        tx.put(records.tables_shelf(table.account, table.region), records.table_key(table.name), records.encode(table))
+        records.put_table(tx, table)
 
     await store.run(attempt)
     return False
@@ -155,12 +152,10 @@ async def _drop(store: Store, job: jobs.Job[IndexWork]) -> bool:
 
 async def _find(reader: Reader, work: IndexWork) -> tuple[Table, Index] | None:
     """None when the table was dropped meanwhile, and its shelves with it."""
-    row = await reader.get(records.tables_shelf(work.account, work.region), records.table_key(work.table))
-    if row is None:
+    table = await records.get_own_table(reader, work.account, work.region, work.table)
+    if table is None:
         return None
-    table = records.decode_own_table(row)
-    index = next((index for index in table.indexes if index.uid == work.index_uid), None)
-    return None if index is None else (table, index)
+    return next(((table, index) for index in table.indexes if index.uid == work.index_uid), None)
 
 
 async def _erase_some(store: Store, shelf: bytes) -> bool:

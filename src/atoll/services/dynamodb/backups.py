@@ -21,7 +21,7 @@ from atoll.reconcile import Reconciler
 from atoll.services.dynamodb import archives, describe, jobs, moments, names, records, tables
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.moments import Moment, Pace
-from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.records import CREATING, Table
 from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Reader, Tx, keys, sums
@@ -29,7 +29,7 @@ from atoll.store import Reader, Tx, keys, sums
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
 
-CREATING, AVAILABLE, DELETED = "CREATING", "AVAILABLE", "DELETED"
+AVAILABLE, DELETED = "AVAILABLE", "DELETED"
 USER, SYSTEM = "USER", "SYSTEM"
 SYSTEM_SUFFIX = "$DeletedTableBackup"
 SYSTEM_KEPT_SECONDS = 35 * 86400

@@ -1,12 +1,12 @@
 """Definitions of tables and indexes: key schemas, attribute definitions and projections, checked and made into records."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from atoll.base import ids
 from atoll.services.dynamodb import provisioning
-from atoll.services.dynamodb.records import Index
+from atoll.services.dynamodb.records import Index, Table
 from atoll.services.dynamodb.refusals import invalid, validation
 
 GLOBAL_INDEXES_MAX = 20
@@ -149,6 +149,12 @@ def check_all_used(attributes: Mapping[str, str], used: Iterable[str], *, with_i
         f"Some AttributeDefinitions are not used. AttributeDefinitions: {_listed(sorted(attributes))}, "
         f"keys used: {_listed(sorted(names))}"
     )
+
+
+def forget_unused(table: Table, used_otherwise: Container[str]) -> None:
+    """Once an index is gone: a table defines only attributes that are some key of it, or are used otherwise."""
+    used = {name for index in table.indexes for name in (*index.hash, *index.range)}.union(table.key_names)
+    table.attributes = {name: kind for name, kind in table.attributes.items() if name in used or name in used_otherwise}
 
 
 def _check_defined(schema: Schema, attributes: Mapping[str, str]) -> None:

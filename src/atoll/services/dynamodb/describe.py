@@ -5,16 +5,21 @@ from typing import TYPE_CHECKING, Any
 from atoll.operation import Call
 from atoll.services.dynamodb import vector_rules
 from atoll.services.dynamodb.provisioning import NO_LIMIT, ON_DEMAND, decreases_today, warm_units
-from atoll.services.dynamodb.records import Index, Table, Throughput, counters_shelf
+from atoll.services.dynamodb.records import (
+    ACTIVE,
+    CREATING,
+    DELETING,
+    UPDATING,
+    Index,
+    Table,
+    Throughput,
+    counters_shelf,
+)
 from atoll.store import Reader, keys, sums
 
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
 
-ACTIVE = "ACTIVE"
-CREATING = "CREATING"
-UPDATING = "UPDATING"
-DELETING = "DELETING"
 _TABLE = "table"
 _INDEX = "index"
 

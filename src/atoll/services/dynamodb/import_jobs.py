@@ -46,12 +46,10 @@ async def import_all(cloud: Cloud) -> None:
 async def _turn(cloud: Cloud, job: Job[Importing]) -> bool:
     record = job.record
     one = await ledger.get(cloud.store, record.account, record.region, record.import_id)
-    row = await cloud.store.get(
-        records.tables_shelf(record.account, record.region), records.table_key(record.table_name)
-    )
+    table = await records.get_table(cloud.store, record.account, record.region, record.table_name)
     assert one is not None, "an import without its record"
-    assert row is not None, "a table that is being made can't be deleted"
-    run = _Run(cloud, job, one, records.decode_table(row))
+    assert table is not None, "a table that is being made can't be deleted"
+    run = _Run(cloud, job, one, table)
     failure = ("", "")
     try:
         await run.read()
@@ -82,7 +80,7 @@ class _Run:
         record = self._job.record
         if failure[0]:
             # There is no more to come, and nobody asked for half a table.
-            tx.delete(records.tables_shelf(record.account, record.region), records.table_key(self._table.name))
+            records.delete_table(tx, self._table)
             tables.sweep(tx, self._table, tables.shelves_of(self._table))
         else:
             await restores.open_table(tx, self._table)

@@ -11,8 +11,8 @@ import msgspec
 
 from atoll.operation import Call
 from atoll.services.dynamodb import jobs, ledgers, tables
-from atoll.services.dynamodb.describe import CREATING
 from atoll.services.dynamodb.ledgers import IN_PROGRESS, Ledger
+from atoll.services.dynamodb.records import CREATING
 from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
 

@@ -35,7 +35,7 @@ async def update_contributor_insights(
         "created": created,
         "updated": before.get("updated", call.now) if same else call.now,
     }
-    tables.save(call, table)
+    tables.save(call.tx, table)
     reply: types.UpdateContributorInsightsOutput = {
         "TableName": table.name,
         "ContributorInsightsStatus": "ENABLING" if enabled else "DISABLING",

@@ -10,7 +10,7 @@ import msgspec
 from atoll.base.clock import Clock
 from atoll.operation import Call, Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import lookup, records, shards, tables
+from atoll.services.dynamodb import records, shards, tables
 from atoll.services.dynamodb.records import LOGGING, Table
 from atoll.store import Store, Tx, keys, stamps
 
@@ -55,7 +55,7 @@ async def trim(store: Store, now: float) -> None:
     lo = b""
     while rows := await store.scan(LOGGING, lo, None, _TABLES_PER_SCAN):
         for key, name in rows:
-            await _trim_log(store, _Log(key, *lookup.parts(key), name.decode()), now)
+            await _trim_log(store, _Log(key, *records.read_key(key), name.decode()), now)
         lo = rows[-1][0] + b"\x00"
 
 
@@ -69,7 +69,7 @@ async def _trim_log(store: Store, log: _Log, now: float) -> None:
 
 async def _trim_some(tx: Tx, log: _Log, now: float) -> bool:
     """Whether there may be more to do."""
-    table = await lookup.table(tx, log.account, log.region, log.name)
+    table = await records.get_table(tx, log.account, log.region, log.name)
     if table is not None and table.uid == log.uid:
         since = _kept_since(table, now)
     else:

@@ -103,8 +103,7 @@ async def erase_marks(tx: Tx, account: str, region: str, name: str) -> None:
 def hold(tx: Tx, table: Table, copy_id: str) -> None:
     """From this transaction on the table's log is kept."""
     held = msgspec.structs.replace(table, copies=[*table.copies, copy_id])
-    tx.put(records.tables_shelf(table.account, table.region), records.table_key(table.name), records.encode(held))
-    tx.put(records.LOGGING, keys.pack(table.account, table.region, table.uid), table.name.encode())
+    tables.save(tx, held)
 
 
 async def release(tx: Tx, moment: Moment) -> None:

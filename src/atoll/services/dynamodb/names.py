@@ -8,6 +8,7 @@ from atoll.services.dynamodb.refusals import invalid, validation
 
 NAME_CHARACTERS_MIN = 3
 NAME_CHARACTERS_MAX = 255
+ADDRESSES_KEPT_MAX = 4096
 _PATTERN = "[a-zA-Z0-9_.-]+"
 _NAME = re.compile(_PATTERN)
 _ARN = re.compile(r"arn:aws:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})(/.+)?")
@@ -32,7 +33,7 @@ class Address(NamedTuple):
         return self.inside.removeprefix(start) if self.inside.startswith(start) else None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=ADDRESSES_KEPT_MAX)
 def read_arn(arn: str) -> Address | None:
     """None when it is not the ARN of a table, or of anything in one."""
     match = _ARN.fullmatch(arn)
@@ -51,7 +52,7 @@ def check_table_arn(arn: str) -> None:
 
 
 # A refusal is not kept: only names that are well formed take room.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=ADDRESSES_KEPT_MAX)
 def locate(account: str, region: str, given: str) -> Address:
     """The table that `given`, a name or an ARN, means to this account. Raises ValidationException."""
     if given.startswith("arn:"):

@@ -36,7 +36,7 @@ from typing import Any, Literal
 import msgspec
 import orjson
 
-from atoll.store import keys
+from atoll.store import Reader, Tx, keys
 
 Value = dict[str, Any]
 """An attribute value as on the wire, of exactly one member: {"S": ...}, {"N": ...}, {"B": base64}, {"BOOL": ...}, {"NULL": true},
@@ -47,6 +47,9 @@ JOBS = b"global/dynamodb/jobs"
 EXPIRING = b"global/dynamodb/expiring"
 LOGGING = b"global/dynamodb/logging"
 TOKENS = b"global/dynamodb/tokens"
+
+ACTIVE, CREATING, UPDATING, DELETING = "ACTIVE", "CREATING", "UPDATING", "DELETING"
+"""What a table or an index can be."""
 
 VERSION = 1
 ITEM_BYTES_MAX = 400 * 1024
@@ -80,7 +83,7 @@ class Index(msgspec.Struct, omit_defaults=True):
     range: list[str]
     projection: Projection
     include: list[str] = []
-    status: str = "ACTIVE"  # CREATING, UPDATING, DELETING, ACTIVE
+    status: str = ACTIVE
     backfilling: bool = False
     backfilled: bytes = b""  # the item place up to which the backfill has come
     throughput: Throughput = msgspec.field(default_factory=Throughput)
@@ -106,7 +109,7 @@ class Table(msgspec.Struct, omit_defaults=True):
     hash: str
     range: str | None = None
     indexes: list[Index] = []
-    status: str = "ACTIVE"  # CREATING, UPDATING, DELETING, ACTIVE, ARCHIVED...
+    status: str = ACTIVE
     billing: str = "PROVISIONED"  # or PAY_PER_REQUEST
     billing_changed: float = 0.0
     throughput: Throughput = msgspec.field(default_factory=Throughput)
@@ -242,6 +245,33 @@ def decode_change(row: bytes) -> Change:
 
 def decode_token(row: bytes) -> Token:
     return _token_decoder.decode(row)
+
+
+async def get_table(reader: Reader, account: str, region: str, name: str) -> Table | None:
+    """Shared, as `decode_table` says. For work in the background: an operation asks `tables`, which asks who may."""
+    row = await reader.get(tables_shelf(account, region), table_key(name))
+    return None if row is None else decode_table(row)
+
+
+async def get_own_table(reader: Reader, account: str, region: str, name: str) -> Table | None:
+    row = await reader.get(tables_shelf(account, region), table_key(name))
+    return None if row is None else decode_own_table(row)
+
+
+def put_table(tx: Tx, table: Table) -> None:
+    tx.put(tables_shelf(table.account, table.region), table_key(table.name), encode(table))
+
+
+def delete_table(tx: Tx, table: Table) -> None:
+    tx.delete(tables_shelf(table.account, table.region), table_key(table.name))
+
+
+def read_key(key: bytes) -> tuple[str, str, str]:
+    """Of EXPIRING and LOGGING: (account, region, and the table's name or uid)."""
+    account, start = keys.unpack_text(key)
+    region, start = keys.unpack_text(key, start)
+    last, _ = keys.unpack_text(key, start)
+    return account.decode(), region.decode(), last.decode()
 
 
 def encode_item(item: Item, size_bytes: int) -> bytes:

@@ -12,7 +12,7 @@ from atoll.base import ids
 from atoll.operation import Call
 from atoll.services.dynamodb import backups, describe, moments, records, restores, tables
 from atoll.services.dynamodb.moments import Moment
-from atoll.services.dynamodb.records import Table
+from atoll.services.dynamodb.records import CREATING, Table
 from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import stamps
@@ -30,7 +30,7 @@ async def update_continuous_backups(
 ) -> "types.UpdateContinuousBackupsOutput":
     asked = request["PointInTimeRecoverySpecification"]
     found = await find(call, request["TableName"])
-    if found.status == backups.CREATING:
+    if found.status == CREATING:
         raise AwsError("ContinuousBackupsUnavailableException", f"Table is being created: {found.name}")
     table = await tables.find_own(call, request["TableName"])
     if not asked["PointInTimeRecoveryEnabled"]:
@@ -44,7 +44,7 @@ async def update_continuous_backups(
         if not found.recovery_since:
             table.recovery_since = call.now
             moments.mark(call.tx, table.account, table.region, _mark(table))
-    tables.save(call, table)
+    tables.save(call.tx, table)
     earliest = math.ceil(call.now) if not found.recovery_since else await earliest_moment(call, table)
     return {"ContinuousBackupsDescription": _description(call, table, earliest, was_on=True)}
 

@@ -37,7 +37,7 @@ async def put_resource_policy(call: Call, request: "types.PutResourcePolicyInput
         if text != current:
             revision = policy_rules.next_revision(call.now, revision)
             _set(table, address, text, revision)
-            tables.save(call, table)
+            tables.save(call.tx, table)
         return revision
 
     return {"RevisionId": await call.write(attempt)}
@@ -63,7 +63,7 @@ async def delete_resource_policy(
     if not text:
         return {}
     _set(table, address, "", "")
-    tables.save(call, table)
+    tables.save(call.tx, table)
     return {"RevisionId": revision}
 
 

@@ -26,15 +26,15 @@ from atoll.services.dynamodb import (
     places,
     provisioning,
     records,
-    settings,
     stored,
+    table_settings,
     tables,
     vector_rules,
 )
 from atoll.services.dynamodb.backups import Backup
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.moments import Moment, Pace
-from atoll.services.dynamodb.records import Index, Table
+from atoll.services.dynamodb.records import ACTIVE, CREATING, DELETING, Index, Table
 from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Tx
@@ -42,7 +42,6 @@ from atoll.store import Tx
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
 
-CREATING, ACTIVE = "CREATING", "ACTIVE"
 _FROM_BACKUP_JOB = "restore-backup"
 _FROM_MOMENT_JOB = "restore-moment"
 _EVERY_SECONDS = 0.5
@@ -90,7 +89,7 @@ async def new_target(call: Call, source: Table, request: Any, summary: dict[str,
     names.check_name(name, "targetTableName")
     if await tables.get(call, name) is not None:
         raise AwsError("TableAlreadyExistsException", f"Table already exists: {name}")
-    settings.check_encryption(request.get("SSESpecificationOverride"))
+    table_settings.check_encryption(request.get("SSESpecificationOverride"))
     target = tables.new_table(call, _definition(source, request))
     target.status = CREATING
     target.table_class = source.table_class
@@ -138,7 +137,7 @@ def _units(throughput: records.Throughput) -> dict[str, int]:
 
 def _indexes(source: Table, request: Any, billing: str) -> Iterator[tuple[Index, dict[str, Any]]]:
     for is_global, member in ((False, "LocalSecondaryIndexOverride"), (True, "GlobalSecondaryIndexOverride")):
-        own = [i for i in source.indexes if i.is_global == is_global and i.status not in (CREATING, "DELETING")]
+        own = [i for i in source.indexes if i.is_global == is_global and i.status not in (CREATING, DELETING)]
         wanted = request.get(member)
         if wanted is None:
             keeps = is_global and billing == provisioning.PROVISIONED and source.billing == billing
@@ -268,12 +267,10 @@ async def fill(target: Table, rows: Sequence[bytes], tx: Tx) -> None:
 
 async def open_table(tx: Tx, target: Table) -> None:
     """It is whole: from now on it is a table like any other."""
-    shelf, k = records.tables_shelf(target.account, target.region), records.table_key(target.name)
-    row = await tx.get(shelf, k)
-    table = None if row is None else records.decode_own_table(row)
+    table = await records.get_own_table(tx, target.account, target.region, target.name)
     if table is None or table.uid != target.uid:
         return
     table.status = ACTIVE
     if table.restored:
         table.restored["RestoreInProgress"] = False
-    tx.put(shelf, k, records.encode(table))
+    records.put_table(tx, table)

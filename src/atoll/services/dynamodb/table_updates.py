@@ -10,10 +10,10 @@ import msgspec
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
-from atoll.services.dynamodb import definitions, jobs, provisioning, settings, tables
-from atoll.services.dynamodb.describe import ACTIVE, CREATING, DELETING, UPDATING, describe
+from atoll.services.dynamodb import definitions, jobs, provisioning, table_settings, tables, vector_rules
+from atoll.services.dynamodb.describe import describe
 from atoll.services.dynamodb.provisioning import ON_DEMAND, PROVISIONED
-from atoll.services.dynamodb.records import JOBS, Index, Table
+from atoll.services.dynamodb.records import ACTIVE, CREATING, DELETING, JOBS, UPDATING, Index, Table
 from atoll.services.dynamodb.refusals import invalid, validation
 from atoll.services.dynamodb.service import dynamodb
 
@@ -38,10 +38,10 @@ class IndexWork(msgspec.Struct, array_like=True):
 @dynamodb.write("UpdateTable")
 async def update_table(call: Call, request: "types.UpdateTableInput") -> "types.UpdateTableOutput":
     asked: Request = {**request}
-    settings.refuse_unsupported(asked)
+    table_settings.refuse_unsupported(asked)
     actions = _actions(asked)
     _check_something(asked, actions)
-    settings.check_encryption(asked.get("SSESpecification"))
+    table_settings.check_encryption(asked.get("SSESpecification"))
     table = await tables.find_own(call, request["TableName"])
     _change_billing(table, asked, actions, call.now)
     _change_throughput(table.throughput, asked, table.billing, "for table")
@@ -53,9 +53,8 @@ async def update_table(call: Call, request: "types.UpdateTableInput") -> "types.
             _delete_index(call, table, action["IndexName"])
         else:
             _change_index(table, action, call.now)
-    for hook in settings.vector_hooks:
-        hook(table, asked, call.now)
-    tables.save(call, table)
+    vector_rules.change(table, asked)
+    tables.save(call.tx, table)
     return {"TableDescription": await describe(call, table, UPDATING)}
 
 
@@ -132,7 +131,7 @@ def _change_throughput(throughput: Any, request: Request, billing: str, where: s
 
 def _change_settings(table: Table, request: Request, now: float) -> None:
     if "StreamSpecification" in request:
-        settings.change_stream(table, request["StreamSpecification"], now)
+        table_settings.change_stream(table, request["StreamSpecification"], now)
     if request.get("TableClass", table.table_class) != table.table_class:
         table.table_class, table.table_class_changed = request["TableClass"], now
     table.deletion_protection = request.get("DeletionProtectionEnabled", table.deletion_protection)

@@ -14,10 +14,21 @@ import msgspec
 from atoll.aws.errors import AwsError
 from atoll.base import ids
 from atoll.operation import Call
-from atoll.services.dynamodb import access, definitions, jobs, policy_rules, provisioning, settings, vector_rules
-from atoll.services.dynamodb.describe import CREATING, DELETING, describe
-from atoll.services.dynamodb.names import Address, check_name, locate
+from atoll.services.dynamodb import (
+    access,
+    definitions,
+    jobs,
+    policy_rules,
+    provisioning,
+    records,
+    table_settings,
+    vector_rules,
+)
+from atoll.services.dynamodb.describe import describe
+from atoll.services.dynamodb.names import ADDRESSES_KEPT_MAX, Address, check_name, locate
 from atoll.services.dynamodb.records import (
+    CREATING,
+    DELETING,
     LOGGING,
     Index,
     Table,
@@ -106,7 +117,7 @@ async def delete_table(call: Call, request: "types.DeleteTableInput") -> "types.
     kept: set[bytes] = set()
     for hook in before_delete:
         kept |= await hook(call, table)
-    call.tx.delete(tables_shelf(table.account, table.region), table_key(table.name))
+    records.delete_table(call.tx, table)
     sweep(call.tx, table, [shelf for shelf in shelves_of(table) if shelf not in kept])
     return {"TableDescription": told}
 
@@ -114,7 +125,7 @@ async def delete_table(call: Call, request: "types.DeleteTableInput") -> "types.
 def new_table(call: Call, request: Mapping[str, Any]) -> Table:
     """The table a CreateTable request asks for, not yet stored. Raises ValidationException."""
     address = _own(call, request["TableName"])
-    settings.refuse_unsupported(request)
+    table_settings.refuse_unsupported(request)
     for member in ("AttributeDefinitions", "KeySchema"):
         if request.get(member) is None:
             raise invalid(f"{member} must be specified")
@@ -142,16 +153,16 @@ def new_table(call: Call, request: Mapping[str, Any]) -> Table:
         billing_changed=call.now if billing == provisioning.ON_DEMAND else 0.0,
         throughput=throughput,
     )
-    settings.apply(table, request, call.now)
+    table_settings.apply(table, request, call.now)
+    vector_rules.change(table, request)
     return table
 
 
 async def put_new(call: Call, table: Table) -> None:
     """Raises ResourceInUseException when the name is taken."""
-    shelf, key = tables_shelf(table.account, table.region), table_key(table.name)
-    if await call.tx.get(shelf, key) is not None:
+    if await records.get_table(call.tx, table.account, table.region, table.name) is not None:
         raise AwsError("ResourceInUseException", f"Table already exists: {table.name}")
-    save(call, table)
+    save(call.tx, table)
 
 
 async def find(call: Call, name: str, *, named: bool = False) -> Table:
@@ -188,7 +199,7 @@ async def get(call: Call, name: str) -> Table | None:
     return table
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=ADDRESSES_KEPT_MAX)
 def _row_of(account: str, region: str, name: str) -> tuple[bytes, bytes]:
     address = locate(account, region, name)
     return tables_shelf(address.account, address.region), table_key(address.name)
@@ -204,10 +215,9 @@ def index_of(table: Table, name: str) -> Index:
     raise validation(f"The table does not have the specified index: {name}")
 
 
-def save(call: Call, table: Table) -> None:
+def save(tx: Tx, table: Table) -> None:
     """The record, and the row that tells of a log to trim."""
-    tx = call.tx
-    tx.put(tables_shelf(table.account, table.region), table_key(table.name), encode(table))
+    records.put_table(tx, table)
     # Put blindly: whoever trims the log takes it away once nothing is kept any more.
     if table.logs:
         tx.put(LOGGING, keys.pack(table.account, table.region, table.uid), table.name.encode())

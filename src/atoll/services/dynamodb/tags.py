@@ -20,7 +20,7 @@ async def tag_resource(call: Call, request: "types.TagResourceInput") -> None:
     tag_rules.merged({}, request["Tags"])
     table = await tables.find_own(call, request["ResourceArn"])
     table.tags = tag_rules.merged(table.tags, request["Tags"])
-    tables.save(call, table)
+    tables.save(call.tx, table)
 
 
 @dynamodb.write("UntagResource")
@@ -31,7 +31,7 @@ async def untag_resource(call: Call, request: "types.UntagResourceInput") -> Non
     table = await tables.find_own(call, request["ResourceArn"])
     gone = set(request["TagKeys"])
     table.tags = {name: value for name, value in table.tags.items() if name not in gone}
-    tables.save(call, table)
+    tables.save(call.tx, table)
 
 
 @dynamodb.read("ListTagsOfResource")

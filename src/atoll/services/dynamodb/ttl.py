@@ -11,9 +11,9 @@ import msgspec
 from atoll.base.clock import Clock
 from atoll.operation import Call, Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import changes, jobs, lookup, records, stored, tables
+from atoll.services.dynamodb import changes, jobs, records, stored, tables
 from atoll.services.dynamodb.jobs import Job
-from atoll.services.dynamodb.records import EXPIRING, Table
+from atoll.services.dynamodb.records import ACTIVE, EXPIRING, Table
 from atoll.services.dynamodb.refusals import in_use, validation
 from atoll.services.dynamodb.service import dynamodb
 from atoll.store import Reader, Store, Tx, keys
@@ -51,12 +51,12 @@ class Indexing(msgspec.Struct, array_like=True):
 async def update_time_to_live(call: Call, request: "types.UpdateTimeToLiveInput") -> "types.UpdateTimeToLiveOutput":
     wanted = request["TimeToLiveSpecification"]
     table = await tables.find_own(call, request["TableName"])
-    if table.status != "ACTIVE":
+    if table.status != ACTIVE:
         raise in_use(table.name)
     attribute = wanted["AttributeName"] if wanted["Enabled"] else None
     _check_change(table, wanted["AttributeName"], attribute, call.now)
     table.ttl, table.ttl_changed = attribute, call.now
-    tables.save(call, table)
+    tables.save(call.tx, table)
     expiring = keys.pack(table.account, table.region, table.name)
     if attribute is None:
         call.tx.delete(EXPIRING, expiring)
@@ -131,7 +131,7 @@ async def _clear_some(store: Store, job: Job[Indexing]) -> None:
 
 async def _index_some(store: Store, job: Job[Indexing]) -> None:
     record = job.record
-    table = await lookup.table(store, record.account, record.region, record.name)
+    table = await records.get_table(store, record.account, record.region, record.name)
     if table is None or table.uid != record.uid or table.ttl is None:
         await jobs.step(store, job, None)
         return
@@ -140,7 +140,7 @@ async def _index_some(store: Store, job: Job[Indexing]) -> None:
 
     async def put(tx: Tx) -> None:
         # What changes from here on is kept up by the write path, if the table still is as it was.
-        now_is = await lookup.table(tx, record.account, record.region, record.name)
+        now_is = await records.get_table(tx, record.account, record.region, record.name)
         if now_is is None or now_is.uid != record.uid:
             return
         for (place, _), row in zip(rows, await tx.get_many([(shelf, place) for place, _ in rows]), strict=True):
@@ -206,5 +206,5 @@ async def _forget(store: Store, expiring: bytes) -> None:
 
 async def _expiring_table(reader: Reader, expiring: bytes) -> Table | None:
     """None when it is gone, or its TTL is off."""
-    table = await lookup.table(reader, *lookup.parts(expiring))
+    table = await records.get_table(reader, *records.read_key(expiring))
     return table if table is not None and table.ttl is not None else None

@@ -7,8 +7,9 @@ A definition is kept in the table's record as it was asked for. There is nothing
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from atoll.services.dynamodb import settings
-from atoll.services.dynamodb.records import Item, Table
+from atoll.services.dynamodb import definitions
+from atoll.services.dynamodb.provisioning import ON_DEMAND
+from atoll.services.dynamodb.records import ACTIVE, Item, Table
 from atoll.services.dynamodb.refusals import invalid, validation
 
 DIMENSIONS_MAX = 4096
@@ -32,9 +33,8 @@ def defined_names(definitions: Any) -> set[str]:
     return {name for definition in definitions or () for name in schema_of(definition)}
 
 
-def change(table: Table, request: Request, now: float) -> None:
-    """What CreateTable or UpdateTable makes of a table's vector indexes. `now` is every hook's."""
-    del now
+def change(table: Table, request: Request) -> None:
+    """What CreateTable or UpdateTable makes of a table's vector indexes. Raises ValidationException."""
     for definition in request.get("VectorIndexes") or ():
         _add(table, definition, table.attributes)
     updates = request.get("VectorIndexUpdates") or ()
@@ -48,11 +48,8 @@ def change(table: Table, request: Request, now: float) -> None:
             _add(table, update["Create"], {**given, **table.attributes})
         else:
             _remove(table, update["Delete"]["IndexName"])
-    if table.vectors and table.billing != "PAY_PER_REQUEST":
+    if table.vectors and table.billing != ON_DEMAND:
         raise invalid("Vector indexes are supported only on tables that use the PAY_PER_REQUEST billing mode")
-
-
-settings.vector_hooks.append(change)
 
 
 def _add(table: Table, definition: Definition, attributes: Mapping[str, str]) -> None:
@@ -92,9 +89,7 @@ def _remove(table: Table, name: str) -> None:
     if len(kept) == len(table.vectors):
         raise validation(f"The table does not have the specified index: {name}")
     table.vectors = kept
-    used = set(table.key_names) | {part for index in table.indexes for part in (*index.hash, *index.range)}
-    used |= defined_names(kept)
-    table.attributes = {attribute: kind for attribute, kind in table.attributes.items() if attribute in used}
+    definitions.forget_unused(table, defined_names(kept))
 
 
 def _names(table: Table) -> Iterator[str]:
@@ -107,7 +102,7 @@ def described(table: Table) -> list[dict[str, Any]]:
     return [
         {
             **definition,
-            "IndexStatus": "ACTIVE",
+            "IndexStatus": ACTIVE,
             "Backfilling": False,
             "IndexArn": table.index_arn(definition["IndexName"]),
         }

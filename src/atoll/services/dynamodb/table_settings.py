@@ -1,13 +1,12 @@
 """What CreateTable and UpdateTable set beside keys, indexes and throughput: streams, encryption, class, protection, tags."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import tag_rules
 from atoll.services.dynamodb.records import Stream, Table
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import in_use, invalid, validation
 
 STANDARD = "STANDARD"
 
@@ -15,18 +14,12 @@ _ONE_REGION = ("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "Mu
 _REPLICAS = ("ReplicaUpdates", "GlobalTableWitnessUpdates", "DisassociationProtectionEnabled")
 
 Request = Mapping[str, Any]
-VectorHook = Callable[[Table, Request, float], None]
-vector_hooks: list[VectorHook] = []
-"""Who knows vector indexes heeds VectorIndexes and VectorIndexUpdates; while nobody does they are refused."""
 
 
 def refuse_unsupported(request: Request) -> None:
     for member in _ONE_REGION + _REPLICAS:
         if member in request and request[member] not in ([], False):
             raise validation(f"{member} is not supported: this cloud is one region, and has no global tables")
-    for member in ("VectorIndexes", "VectorIndexUpdates"):
-        if request.get(member) and not vector_hooks:
-            raise validation(f"{member} is not supported")
 
 
 def apply(table: Table, request: Request, now: float) -> None:
@@ -41,8 +34,6 @@ def apply(table: Table, request: Request, now: float) -> None:
     table.deletion_protection = request.get("DeletionProtectionEnabled", False)
     if "Tags" in request:
         table.tags = tag_rules.merged({}, request["Tags"])
-    for hook in vector_hooks:
-        hook(table, request, now)
 
 
 def _check_new_stream(asked: Request) -> None:
@@ -63,7 +54,7 @@ def start_stream(table: Table, view: Any, now: float) -> None:
     moment = datetime.fromtimestamp(now, UTC)
     label = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
     if any(stream.label == label for stream in table.streams):
-        raise AwsError("ResourceInUseException", f"Attempt to change a resource which is still in use: {table.name}")
+        raise in_use(table.name)
     table.streams.append(Stream(label, view, created=now))
 
 
