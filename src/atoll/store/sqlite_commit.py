@@ -3,10 +3,13 @@
     lock -> BEGIN IMMEDIATE -> each operation: its reads still hold? apply it -> COMMIT (one fdatasync) -> tell all
 
 There is no timer: a batch is what piled up while the last one was flushed. An operation whose checks fail drops out
-alone. A transaction runs here, under the lock, where nothing can overtake it: so every round makes progress, however many
-want the same row. While many wait, it has run before it came here, and runs here only if its reads were overtaken: the lock
-is then what is scarce, and not the threads' handing each other the interpreter at every read. What is added and appended
-depends on nothing read before: it is summed and stamped here, in the order of the operations, which is that of commits.
+alone. A transaction runs under the lock, where nothing can overtake it: so every round makes progress, however many want
+the same row. While many wait, it has run before it came here, and runs again only if its reads were overtaken: the lock is
+then what is scarce. What is added and appended depends on nothing read before: it is summed and stamped here, in the order
+of the operations, which is that of commits.
+
+Where several operations wait, the event loop's thread applies them, while this one rests and keeps the lock. Side by side,
+the two would hand each other the interpreter at every row, which costs more than the row.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ import os
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
@@ -30,6 +34,7 @@ BATCH_OPERATIONS_MAX = 1024
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 QUEUE_OPERATIONS_MAX = 16 * 1024
 QUEUE_SHORT_OPERATIONS = 128  # They take some 20 ms under the lock.
+TURN_SECONDS_MAX = 0.05  # A loop that is busy for longer must not keep other processes from the lock.
 QUEUE_BYTES_MAX = 256 * 1024 * 1024
 RESERVE_BYTES = (
     32 * 1024 * 1024
@@ -178,6 +183,42 @@ class _Batch:
         self._shelves.clear()
 
 
+class _Turn:
+    """Work for whichever of two threads gets to it first: the event loop's, or the one that waits, when the loop does not come."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._claim = threading.Lock()
+        self._open = threading.Lock()  # Held until the work is done.
+        self._open.acquire()
+        self._error: BaseException | None = None
+
+    def take(self) -> None:
+        if self._claim.acquire(blocking=False):
+            with self:
+                self._work()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._error = error  # To be raised where it is waited for.
+        self._open.release()
+        return True
+
+    def wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            loop.call_soon_threadsafe(self.take)
+        except RuntimeError:  # It is closed.
+            self.take()
+        if not self._open.acquire(timeout=TURN_SECONDS_MAX):
+            self.take()
+            self._open.acquire()  # If the loop has just begun, until it is done.
+        if self._error is not None:
+            raise self._error
+
+
 class Committer:
     def __init__(
         self, path: str, told: Callable[[int], None], broken: Callable[[], None], now: Callable[[], float]
@@ -249,7 +290,10 @@ class Committer:
             with self._lock:
                 try:
                     self._rows.execute("BEGIN IMMEDIATE")
-                    self._apply_queued(taken)
+                    if self._queue.empty():
+                        self._apply_queued(taken)
+                    else:
+                        _Turn(partial(self._apply_queued, taken)).wait(first.future.get_loop())
                     committing = True
                     self._rows.execute("COMMIT")
                 finally:
