@@ -10,7 +10,7 @@ from tests.support import ACCOUNT, bytes_of
 from tests.unit.dynamodb.past import REGION, Past, Unhurried
 
 from atoll.operation import Call, perform
-from atoll.services.dynamodb import export_jobs, import_jobs, inputs, jobs, moments, records
+from atoll.services.dynamodb import export_jobs, import_jobs, import_sources, jobs, moments, records
 from atoll.services.s3 import buckets, listing, objects
 from atoll.services.s3.service import s3
 from atoll.store import keys
@@ -146,7 +146,7 @@ def test_an_import_that_crashes_imports_everything_once(
     for name in ("one", "two", "three"):
         good = [json.dumps({"Item": {"k": {"S": f"{name}{n}"}, "v": {"N": f"{n}"}}}) for n in range(250)]
         past.s3("PutObject", Bucket=BUCKET, Key=name, Body="\n".join([*good, "bad"]).encode())
-    monkeypatch.setattr(inputs, "_PIECE_BYTES", 1000)
+    monkeypatch.setattr(import_sources, "_PIECE_BYTES", 1000)
     arn = past(
         "ImportTable",
         S3BucketSource={"S3Bucket": BUCKET},

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from atoll.aws.errors import AwsError
-from atoll.services.dynamodb.expressions.bindings import Bindings, of_request
+from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import compile_condition
 from atoll.services.dynamodb.expressions.reserved_words import RESERVED_WORDS
+from atoll.services.dynamodb.request_expressions import bindings_of
 
 ITEM: dict[str, Any] = {
     "n": {"N": "5"},
@@ -298,7 +299,7 @@ def test_names_and_values_come_only_with_expressions() -> None:
         ),
     ):
         with pytest.raises(AwsError) as caught:
-            of_request(request, members, members)
+            bindings_of(request, members, members)
         assert caught.value.message == message
 
 

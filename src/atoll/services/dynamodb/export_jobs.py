@@ -26,7 +26,7 @@ from atoll.aws.errors import AwsError
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import export_filters, jobs, manifests, moments, records, tables
+from atoll.services.dynamodb import export_filters, export_manifests, jobs, moments, records, tables
 from atoll.services.dynamodb.exports import JOB, OLD_AND_NEW, Export, Exporting, ledger
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.ledgers import COMPLETED, FAILED
@@ -214,7 +214,7 @@ class _Run:
         key = f"{folder}/data/{name}.json.gz"
         data = await asyncio.to_thread(file.packed)
         etag = await self._put(key, data)
-        line = manifests.file_line(len(file.lines), data, etag, key)
+        line = export_manifests.file_line(len(file.lines), data, etag, key)
 
         async def note(tx: Tx) -> None:
             tx.put(self._files, keys.pack(record.files), line)
@@ -234,10 +234,10 @@ class _Run:
             lines += [line for _, line in rows]
             lo = rows[-1][0] + b"\x00"
         record, export = self._job.record, self._export
-        summary = manifests.summary(export, record.items, record.size_bytes, self._cloud.now())
+        summary = export_manifests.summary(export, record.items, record.size_bytes, self._cloud.now())
         folder = f"{export.folder}/{export.id}"
         for name, document in (("manifest-files", b"".join(lines)), ("manifest-summary", summary)):
-            await self._put(f"{folder}/{name}.md5", manifests.md5(document).encode())
+            await self._put(f"{folder}/{name}.md5", export_manifests.md5(document).encode())
             await self._put(f"{folder}/{name}.json", document)
 
     async def _put(self, key: str, data: bytes) -> str:

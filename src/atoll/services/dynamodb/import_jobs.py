@@ -14,9 +14,9 @@ from atoll.aws.errors import AwsError
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import inputs, jobs, mutations, records, restores, tables, values
+from atoll.services.dynamodb import import_sources, jobs, mutations, records, restores, tables, values
+from atoll.services.dynamodb.import_sources import Bad
 from atoll.services.dynamodb.imports import JOB, Import, Importing, ledger
-from atoll.services.dynamodb.inputs import Bad
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.ledgers import COMPLETED, FAILED
 from atoll.services.dynamodb.mutations import Mutation
@@ -72,7 +72,7 @@ class _Run:
 
     async def read(self) -> None:
         """Raises AwsError where the bucket can't be read."""
-        while found := await inputs.objects(self._call, self._source, self._job.record.finished):
+        while found := await import_sources.objects(self._call, self._source, self._job.record.finished):
             for key, size_bytes in found:
                 await self._read_object(key, size_bytes)
 
@@ -98,13 +98,13 @@ class _Run:
         ledger.put(tx, record.account, record.region, ended)
 
     async def _read_object(self, key: str, size_bytes: int) -> None:
-        unpacker = inputs.Unpacker(self._one.asked["InputCompressionType"])
-        splitter = inputs.splitter(self._one.asked)
+        unpacker = import_sources.Unpacker(self._one.asked["InputCompressionType"])
+        splitter = import_sources.splitter(self._one.asked)
         done, seen = self._job.record.records, 0
         self._batch, self._batch_bytes = [], 0
         broken = 0
         try:
-            async for piece in inputs.pieces(self._call, self._source, key, size_bytes):
+            async for piece in import_sources.pieces(self._call, self._source, key, size_bytes):
                 for record in splitter.feed(unpacker.feed(piece)):
                     seen += 1
                     if seen > done:
@@ -123,7 +123,7 @@ class _Run:
         )
         await jobs.step(self._cloud.store, self._job, after)
 
-    async def _take(self, record: inputs.Record) -> None:
+    async def _take(self, record: import_sources.Record) -> None:
         mutation = None if isinstance(record, Bad) else self._mutation(record)
         self._batch.append(mutation)
         self._batch_bytes += 0 if mutation is None else mutation.size_bytes
@@ -133,7 +133,11 @@ class _Run:
     def _mutation(self, record: Mapping[str, Any]) -> Mutation | None:
         """None for what makes no item of this table."""
         is_csv = self._one.asked["InputFormat"] == "CSV"
-        item = inputs.item_of_csv(record, self._table.attributes) if is_csv else inputs.item_of_json(record)
+        item = (
+            import_sources.item_of_csv(record, self._table.attributes)
+            if is_csv
+            else import_sources.item_of_json(record)
+        )
         if isinstance(item, Bad):
             return None
         try:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
-from atoll.services.dynamodb import paging, places, selection, tables
+from atoll.services.dynamodb import paging, places, request_expressions, selection, tables
 from atoll.services.dynamodb.expressions import key_conditions, legacy
-from atoll.services.dynamodb.expressions.bindings import Bindings, of_request
+from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.key_conditions import KeyCondition, SortTerm
 from atoll.services.dynamodb.paging import Source, Span
 from atoll.services.dynamodb.records import Item, Table
@@ -27,7 +27,7 @@ async def query(call: Call, request: Request) -> Reply:
         # KeyConditions may stand beside the other expressions.
         old = (*_LEGACY, "KeyConditions") if "KeyConditionExpression" in request else _LEGACY
         legacy.check_not_mixed(request, _EXPRESSIONS, old)
-    bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
+    bindings = request_expressions.bindings_of(request, _EXPRESSIONS, _WITH_VALUES)
     if "KeyConditions" not in request and "KeyConditionExpression" not in request:
         raise validation(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."

@@ -3,18 +3,34 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from atoll.services.dynamodb.expressions import bindings, legacy
-from atoll.services.dynamodb.expressions.bindings import Bindings
+from atoll.services.dynamodb.expressions import legacy
+from atoll.services.dynamodb.expressions.bindings import NAMES, VALUES, Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition, compile_condition
+from atoll.services.dynamodb.refusals import validation
+
+
+def bindings_of(request: Mapping[str, Any], expressions: Sequence[str], with_values: Sequence[str]) -> Bindings:
+    """Of a request whose expressions are `expressions`, of which those in `with_values` may use values.
+
+    Raises ValidationException.
+    """
+    names, values = request.get(NAMES), request.get(VALUES)
+    if names is not None and not any(member in request for member in expressions):
+        raise validation(f"{NAMES} can only be specified when using expressions")
+    if values is not None and not any(member in request for member in with_values):
+        verb = "is" if len(with_values) == 1 else "are"
+        raise validation(
+            f"{VALUES} can only be specified when using expressions: {' and '.join(with_values)} {verb} null"
+        )
+    return Bindings(names, values)
 
 
 def bind(request: Mapping[str, Any], expressions: Sequence[str], legacy_members: Sequence[str] = ()) -> Bindings | None:
-    """None when the request has none of `expressions`. Raises ValidationException."""
+    """Of a request whose expressions all may use values; None when it has none. Raises ValidationException."""
     legacy.check_not_mixed(request, expressions, legacy_members)
-    if any(member in request for member in expressions):
-        return Bindings(request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"))
-    if "ExpressionAttributeNames" in request or "ExpressionAttributeValues" in request:
-        bindings.of_request(request, expressions, expressions)
+    for member in (*expressions, NAMES, VALUES):
+        if member in request:
+            return bindings_of(request, expressions, expressions)
     return None
 
 

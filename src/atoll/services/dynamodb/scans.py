@@ -1,9 +1,8 @@
 """Scan: all items of a table or an index in the order of their hashes, or of one of many segments of it."""
 
 from atoll.operation import Call, Reply, Request
-from atoll.services.dynamodb import paging, places, selection, tables
+from atoll.services.dynamodb import paging, places, request_expressions, selection, tables
 from atoll.services.dynamodb.expressions import legacy
-from atoll.services.dynamodb.expressions.bindings import of_request
 from atoll.services.dynamodb.paging import Source, Span
 from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.selection import Reading
@@ -17,7 +16,7 @@ _LEGACY = ("AttributesToGet", "ScanFilter", "ConditionalOperator")
 @dynamodb.read("Scan")
 async def scan(call: Call, request: Request) -> Reply:
     legacy.check_not_mixed(request, _EXPRESSIONS, _LEGACY)
-    bindings = of_request(request, _EXPRESSIONS, _WITH_VALUES)
+    bindings = request_expressions.bindings_of(request, _EXPRESSIONS, _WITH_VALUES)
     _check_segment(request)
     wanted = selection.of_request(request, bindings, "ScanFilter")
     bindings.check_all_used()

@@ -1,7 +1,7 @@
 """What a request gives its expressions: ExpressionAttributeNames and ExpressionAttributeValues, and which of them were used."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values as attribute_values
@@ -12,7 +12,7 @@ PLACEHOLDER_BYTES_MAX = 255
 # What may be kept for texts that come again. Longer sets of names are the stuff of tests, or of attacks.
 _KEPT_BYTES_MAX = 4096
 
-_NAMES, _VALUES = "ExpressionAttributeNames", "ExpressionAttributeValues"
+NAMES, VALUES = "ExpressionAttributeNames", "ExpressionAttributeValues"
 _ALIAS = re.compile(r"#[A-Za-z0-9_]+", re.ASCII)
 _PLACEHOLDER = re.compile(r":[A-Za-z0-9_]+", re.ASCII)
 
@@ -44,7 +44,7 @@ class Bindings:
         """To be called after the last expression of a request."""
         if len(self._used) == len(self.names) + len(self.values):
             return
-        for what, given in ((_NAMES, self.names), (_VALUES, self.values)):
+        for what, given in ((NAMES, self.names), (VALUES, self.values)):
             unused = [key for key in given if key not in self._used]
             if unused:
                 raise validation(
@@ -52,45 +52,32 @@ class Bindings:
                 )
 
 
-def of_request(request: Mapping[str, object], members: Sequence[str], with_values: Sequence[str]) -> Bindings:
-    """The bindings of a request whose expressions are `members`, of which those in `with_values` may use values."""
-    names, values = request.get(_NAMES), request.get(_VALUES)
-    if names is not None and not any(request.get(member) is not None for member in members):
-        raise validation(f"{_NAMES} can only be specified when using expressions")
-    if values is not None and not any(request.get(member) is not None for member in with_values):
-        verb = "is" if len(with_values) == 1 else "are"
-        raise validation(
-            f"{_VALUES} can only be specified when using expressions: {' and '.join(with_values)} {verb} null",
-        )
-    return Bindings(names, values)  # type: ignore[arg-type]
-
-
 def _check_names(names: Mapping[str, str]) -> None:
     if not names:
-        raise validation(f"{_NAMES} must not be empty")
+        raise validation(f"{NAMES} must not be empty")
     for alias, name in names.items():
         if not _ALIAS.fullmatch(alias):
-            raise validation(f'{_NAMES} contains invalid key: Syntax error; key: "{alias}"')
-        _check_length(_NAMES, alias)
+            raise validation(f'{NAMES} contains invalid key: Syntax error; key: "{alias}"')
+        _check_length(NAMES, alias)
         try:
             attribute_values.check_names((name,))
         except AwsError as error:
-            raise validation(f"{_NAMES} contains invalid value: {error.message} for key {alias}") from None
+            raise validation(f"{NAMES} contains invalid value: {error.message} for key {alias}") from None
 
 
 def _check_values(values: Mapping[str, Value]) -> None:
     if not values:
-        raise validation(f"{_VALUES} must not be empty")
+        raise validation(f"{VALUES} must not be empty")
     for placeholder, value in values.items():
         if not _PLACEHOLDER.fullmatch(placeholder):
-            raise validation(f'{_VALUES} contains invalid key: Syntax error; key: "{placeholder}"')
-        _check_length(_VALUES, placeholder)
+            raise validation(f'{VALUES} contains invalid key: Syntax error; key: "{placeholder}"')
+        _check_length(VALUES, placeholder)
         try:
             attribute_values.take_value(value)
         except AwsError as error:
             if error.code != "ValidationException":
                 raise
-            raise validation(f"{_VALUES} contains invalid value: {error.message} for key {placeholder}") from None
+            raise validation(f"{VALUES} contains invalid value: {error.message} for key {placeholder}") from None
 
 
 def _check_length(what: str, key: str) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.expressions.condition_syntax import Comparison, Node, Not
+from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.expressions.paths import told
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.records import Value
 
 _ORDERED = frozenset({"S", "N", "B"})

@@ -10,6 +10,7 @@ The parser keeps its own stack, so that four kilobytes of parentheses are no dee
 
 from dataclasses import dataclass, field
 
+from atoll.services.dynamodb.expressions.lexer import END, invalid_expression
 from atoll.services.dynamodb.expressions.syntax import (
     MISUSED_FUNCTION,
     PARENTHESES,
@@ -20,7 +21,6 @@ from atoll.services.dynamodb.expressions.syntax import (
     Reference,
     misused,
 )
-from atoll.services.dynamodb.expressions.tokens import END, invalid_expression
 
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
 _OPTIONS_MAX = 100

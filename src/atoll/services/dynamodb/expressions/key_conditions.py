@@ -14,9 +14,9 @@ from atoll.services.dynamodb.expressions import condition_checks, condition_synt
 from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
 from atoll.services.dynamodb.expressions.condition_syntax import All, Any, Comparison, Node, Not
 from atoll.services.dynamodb.expressions.conditions import kept
+from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.records import Value
 from atoll.services.dynamodb.refusals import invalid, validation
 

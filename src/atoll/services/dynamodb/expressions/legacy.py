@@ -5,9 +5,9 @@ from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values as attribute_values
-from atoll.services.dynamodb.expressions import changes, evaluation, paths
-from atoll.services.dynamodb.expressions.changes import Leaf
+from atoll.services.dynamodb.expressions import edits, evaluation, paths
 from atoll.services.dynamodb.expressions.conditions import Condition
+from atoll.services.dynamodb.expressions.edits import Leaf
 from atoll.services.dynamodb.expressions.key_conditions import Attributes, KeyCondition, SortTerm, bound
 from atoll.services.dynamodb.expressions.updates import Update
 from atoll.services.dynamodb.records import Item, Value
@@ -111,18 +111,18 @@ def _update_leaf(action: str, value: Value | None) -> Leaf:
     if value is None:
         if action != "DELETE":
             raise invalid("Only DELETE action is allowed when no attribute value is specified")
-        return changes.remove
+        return edits.remove
     attribute_values.take_value(value)
     kind = attribute_values.kind(value)
     if action == "PUT":
-        return changes.put(value)
+        return edits.put(value)
     if action == "DELETE":
         if kind not in _DELETED:
             raise invalid(f"DELETE action with value is not supported for the type {kind}")
-        return _of_kind(kind, changes.take_out(value))
+        return _of_kind(kind, edits.take_out(value))
     if kind not in _ADDED:
         raise invalid(f"ADD action is not supported for the type {kind}")
-    return _of_kind(kind, changes.add(value))
+    return _of_kind(kind, edits.add(value))
 
 
 def _of_kind(kind: str, leaf: Leaf) -> Leaf:

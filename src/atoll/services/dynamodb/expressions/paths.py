@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from atoll.services.dynamodb.expressions.tokens import invalid_expression
+from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.records import Item, Value
 
 Path = tuple[str | int, ...]

@@ -1,9 +1,9 @@
 """Aliases become names and placeholders get a type: what an expression means, once a request has said what its words stand for."""
 
 from atoll.services.dynamodb.expressions.bindings import Pairs
+from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.expressions.paths import Path
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid_expression
 
 PATH_LEVELS_MAX = 32
 

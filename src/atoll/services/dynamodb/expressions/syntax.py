@@ -7,8 +7,7 @@ parentheses, an unknown function, one in a wrong place, a reserved word.
 from dataclasses import dataclass
 from typing import NoReturn
 
-from atoll.services.dynamodb.expressions.reserved_words import RESERVED_WORDS
-from atoll.services.dynamodb.expressions.tokens import (
+from atoll.services.dynamodb.expressions.lexer import (
     ALIAS,
     END,
     NAME,
@@ -19,6 +18,7 @@ from atoll.services.dynamodb.expressions.tokens import (
     invalid_expression,
     tokens_of,
 )
+from atoll.services.dynamodb.expressions.reserved_words import RESERVED_WORDS
 
 OPERATORS_MAX = 300
 _CALLS_NESTED_MAX = 32

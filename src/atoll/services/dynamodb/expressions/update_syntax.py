@@ -8,6 +8,7 @@ DELETE  path :value
 
 from dataclasses import dataclass
 
+from atoll.services.dynamodb.expressions.lexer import END, NAME, VALUE, invalid_expression
 from atoll.services.dynamodb.expressions.syntax import (
     MISUSED_FUNCTION,
     PARENTHESES,
@@ -18,7 +19,6 @@ from atoll.services.dynamodb.expressions.syntax import (
     Reference,
     misused,
 )
-from atoll.services.dynamodb.expressions.tokens import END, NAME, VALUE, invalid_expression
 
 _SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
 _FUNCTIONS = frozenset({"if_not_exists", "list_append"})

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from atoll.services.dynamodb.expressions import changes, paths, update_syntax
+from atoll.services.dynamodb.expressions import edits, paths, update_syntax
 from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
-from atoll.services.dynamodb.expressions.changes import Leaf
 from atoll.services.dynamodb.expressions.conditions import kept
+from atoll.services.dynamodb.expressions.edits import Leaf
+from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference
-from atoll.services.dynamodb.expressions.tokens import invalid_expression
 from atoll.services.dynamodb.expressions.update_syntax import Action, Sum
 from atoll.services.dynamodb.records import Item, Value
 from atoll.services.dynamodb.refusals import validation
@@ -54,7 +54,7 @@ class Update:
         """A new item. A missing one is empty."""
         values = self._values
         leaves = {id(node): node.leaf(item, values) for node in self._leaves}
-        return changes.changed(item, self._tree, leaves)
+        return edits.changed(item, self._tree, leaves)
 
     def part_of(self, item: Item) -> Item:
         """Only what the update's paths name."""
@@ -94,10 +94,10 @@ def _plan(text: str, names: Pairs, kinds: Pairs) -> _Plan:
 
 def _maker(action: Action, resolver: Resolver) -> Callable[[Item, Mapping[str, Value]], Leaf]:
     if action.value is None:
-        return lambda _item, _values: changes.remove
+        return lambda _item, _values: edits.remove
     if action.section == "SET":
         source = _source(action.value, resolver)
-        return lambda item, values: changes.put(source(item, values))
+        return lambda item, values: edits.put(source(item, values))
     assert isinstance(action.value, Placeholder)
     kind, name = resolver.value_kind(action.value), action.value.name
     if kind not in (_ADDED if action.section == "ADD" else _DELETED):
@@ -108,8 +108,8 @@ def _maker(action: Action, resolver: Resolver) -> Callable[[Item, Mapping[str, V
             f"operator: {action.section}, operand type: {_KINDS_TOLD[kind]}, typeSet: ALLOWED_FOR_ADD_OPERAND",
         )
     if action.section == "ADD":
-        return lambda _item, values: changes.add(values[name])
-    return lambda _item, values: changes.take_out(values[name])
+        return lambda _item, values: edits.add(values[name])
+    return lambda _item, values: edits.take_out(values[name])
 
 
 def _source(value: Operand | Sum, resolver: Resolver) -> Source:
@@ -139,12 +139,12 @@ def _sum(value: Sum, resolver: Resolver) -> Source:
         kind = resolver.kind_of(operand)
         if kind is not None and kind != "N":
             raise resolver.wrong_type(value.operator, kind)
-    compute = changes.OPERATIONS[value.operator]
+    compute = edits.OPERATIONS[value.operator]
 
     def computed(item: Item, values: Mapping[str, Value]) -> Value:
         a, b = left(item, values), right(item, values)
         if "N" not in a or "N" not in b:
-            raise changes.wrong_type()
+            raise edits.wrong_type()
         return {"N": compute(a["N"], b["N"])}
 
     return computed
@@ -167,7 +167,7 @@ def _call(call: Call, resolver: Resolver) -> Source:
     def joined(item: Item, values: Mapping[str, Value]) -> Value:
         a, b = first(item, values), second(item, values)
         if "L" not in a or "L" not in b:
-            raise changes.wrong_type()
+            raise edits.wrong_type()
         return {"L": a["L"] + b["L"]}
 
     return joined

@@ -1,4 +1,4 @@
-"""What imports and bulk puts read: objects of a bucket, piece by piece, unpacked, and cut into records.
+"""What imports read: objects of a bucket, piece by piece, unpacked, and cut into records.
 
 A record is what one item is made of: a JSON document, or a line of CSV as (column, text) pairs. One that can't be read is a Bad.
 """
