@@ -344,12 +344,9 @@ def _description(backup: Backup) -> Any:
         "TableId": table.id,
         "TableArn": table.arn,
         "TableSizeBytes": backup.size_bytes,
-        "KeySchema": describe.key_schema([table.hash], [] if table.range is None else [table.range]),
+        "KeySchema": describe.table_key_schema(table),
         "TableCreationDateTime": table.created,
-        "ProvisionedThroughput": {
-            "ReadCapacityUnits": table.throughput.read or 0,
-            "WriteCapacityUnits": table.throughput.write or 0,
-        },
+        "ProvisionedThroughput": describe.provisioned_units(table.throughput),
         "ItemCount": backup.items,
         "BillingMode": table.billing,
     }
@@ -363,19 +360,9 @@ def _description(backup: Backup) -> Any:
 def _features(table: Table) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for index in table.indexes:
-        projection: dict[str, Any] = {"ProjectionType": index.projection}
-        if index.include:
-            projection["NonKeyAttributes"] = index.include
-        shown: dict[str, Any] = {
-            "IndexName": index.name,
-            "KeySchema": describe.key_schema(index.hash, index.range),
-            "Projection": projection,
-        }
+        shown = describe.index_definition(index)
         if index.is_global:
-            shown["ProvisionedThroughput"] = {
-                "ReadCapacityUnits": index.throughput.read or 0,
-                "WriteCapacityUnits": index.throughput.write or 0,
-            }
+            shown["ProvisionedThroughput"] = describe.provisioned_units(index.throughput)
         told.setdefault("GlobalSecondaryIndexes" if index.is_global else "LocalSecondaryIndexes", []).append(shown)
     if table.stream is not None:
         told["StreamDescription"] = {"StreamEnabled": True, "StreamViewType": table.stream.view}

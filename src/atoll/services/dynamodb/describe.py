@@ -52,15 +52,35 @@ def _status(table: Table) -> str:
 def _schema(table: Table) -> dict[str, Any]:
     return {
         "AttributeDefinitions": [{"AttributeName": n, "AttributeType": t} for n, t in table.attributes.items()],
-        "KeySchema": key_schema([table.hash], [] if table.range is None else [table.range]),
+        "KeySchema": table_key_schema(table),
         "CreationDateTime": table.created,
         "WarmThroughput": _warm(table.throughput, table),
     }
 
 
-def key_schema(hashes: list[str], ranges: list[str]) -> list[dict[str, str]]:
+def _key_schema(hashes: list[str], ranges: list[str]) -> list[dict[str, str]]:
     elements = [{"AttributeName": name, "KeyType": "HASH"} for name in hashes]
     return elements + [{"AttributeName": name, "KeyType": "RANGE"} for name in ranges]
+
+
+def table_key_schema(table: Table) -> list[dict[str, str]]:
+    return _key_schema([table.hash], [] if table.range is None else [table.range])
+
+
+def index_definition(index: Index) -> dict[str, Any]:
+    """What a request that makes such an index says of it, but for its throughput."""
+    projection: dict[str, Any] = {"ProjectionType": index.projection}
+    if index.include:
+        projection["NonKeyAttributes"] = index.include
+    return {
+        "IndexName": index.name,
+        "KeySchema": _key_schema(index.hash, index.range),
+        "Projection": projection,
+    }
+
+
+def provisioned_units(throughput: Throughput) -> dict[str, int]:
+    return {"ReadCapacityUnits": throughput.read or 0, "WriteCapacityUnits": throughput.write or 0}
 
 
 async def _sizes(reader: Reader, table: Table) -> dict[str, tuple[int, ...]]:
@@ -121,13 +141,8 @@ def _indexes(table: Table, sizes: dict[str, tuple[int, ...]], status: str | None
 
 
 def _index(table: Table, index: Index, size: tuple[int, ...]) -> dict[str, Any]:
-    projection: dict[str, Any] = {"ProjectionType": index.projection}
-    if index.include:
-        projection["NonKeyAttributes"] = index.include
     return {
-        "IndexName": index.name,
-        "KeySchema": key_schema(index.hash, index.range),
-        "Projection": projection,
+        **index_definition(index),
         "IndexSizeBytes": size[1],
         "ItemCount": size[0],
         "IndexArn": table.index_arn(index.name),

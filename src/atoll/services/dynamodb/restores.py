@@ -109,12 +109,12 @@ def _definition(source: Table, request: Any) -> dict[str, Any]:
         "AttributeDefinitions": [
             {"AttributeName": name, "AttributeType": kind} for name, kind in source.attributes.items() if name in used
         ],
-        "KeySchema": describe.key_schema([source.hash], [] if source.range is None else [source.range]),
+        "KeySchema": describe.table_key_schema(source),
         "BillingMode": billing,
         **_throughput(source, request, billing),
     }
     for index, throughput in indexes:
-        shown = {**_shown(index), **throughput}
+        shown = {**describe.index_definition(index), **throughput}
         asked.setdefault("GlobalSecondaryIndexes" if index.is_global else "LocalSecondaryIndexes", []).append(shown)
     vectors = _vectors(source, request)
     return {**asked, "VectorIndexes": vectors} if vectors else asked
@@ -125,14 +125,10 @@ def _throughput(source: Table, request: Any, billing: str) -> dict[str, Any]:
     if "ProvisionedThroughputOverride" in request:
         asked["ProvisionedThroughput"] = request["ProvisionedThroughputOverride"]
     elif billing == source.billing == provisioning.PROVISIONED:
-        asked["ProvisionedThroughput"] = _units(source.throughput)
+        asked["ProvisionedThroughput"] = describe.provisioned_units(source.throughput)
     if "OnDemandThroughputOverride" in request:
         asked["OnDemandThroughput"] = request["OnDemandThroughputOverride"]
     return asked
-
-
-def _units(throughput: records.Throughput) -> dict[str, int]:
-    return {"ReadCapacityUnits": throughput.read or 0, "WriteCapacityUnits": throughput.write or 0}
 
 
 def _indexes(source: Table, request: Any, billing: str) -> Iterator[tuple[Index, dict[str, Any]]]:
@@ -141,25 +137,16 @@ def _indexes(source: Table, request: Any, billing: str) -> Iterator[tuple[Index,
         wanted = request.get(member)
         if wanted is None:
             keeps = is_global and billing == provisioning.PROVISIONED and source.billing == billing
-            yield from ((i, {"ProvisionedThroughput": _units(i.throughput)} if keeps else {}) for i in own)
+            yield from (
+                (i, {"ProvisionedThroughput": describe.provisioned_units(i.throughput)} if keeps else {}) for i in own
+            )
             continue
         for asked in wanted:
-            matching = [index for index in own if _is_same(_shown(index), asked)]
+            matching = [index for index in own if _is_same(describe.index_definition(index), asked)]
             if not matching:
                 raise invalid(f"{member} does not match any index of the source: {asked['IndexName']}")
             limits = ("ProvisionedThroughput", "OnDemandThroughput", "WarmThroughput")
             yield matching[0], {limit: asked[limit] for limit in limits if limit in asked}
-
-
-def _shown(index: Index) -> dict[str, Any]:
-    projection: dict[str, Any] = {"ProjectionType": index.projection}
-    if index.include:
-        projection["NonKeyAttributes"] = index.include
-    return {
-        "IndexName": index.name,
-        "KeySchema": describe.key_schema(index.hash, index.range),
-        "Projection": projection,
-    }
 
 
 def _is_same(shown: dict[str, Any], asked: Any) -> bool:

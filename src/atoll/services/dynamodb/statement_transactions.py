@@ -1,8 +1,7 @@
 """ExecuteTransaction: up to 100 statements that only read, or only write, all of them or none."""
 
 from collections.abc import Sequence
-
-import msgspec
+from functools import partial
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
@@ -14,7 +13,6 @@ from atoll.services.dynamodb import (
     statements,
     tables,
     throttling,
-    tokens,
     transactions,
     values,
 )
@@ -99,19 +97,9 @@ def _misfits(table: Table, key: Item) -> bool:
 
 async def _write_all(call: Call, request: Request, writing: Sequence[Write | Exists]) -> Reply:
     meter = Meter(request.get("ReturnConsumedCapacity"))
-    reply: Reply = {"Responses": [{} for _ in writing]}
-    token = request.get("ClientRequestToken")
-    digest = b"" if token is None else tokens.digest(request["TransactStatements"])
-    kept = None if token is None else await tokens.kept(call, token, digest)
-    if kept is not None:
-        await transactions.meter_again(call, meter, kept)
-        return reply | meter.report_all()
-    actions = await _fit_all(call, request, writing)
-    written = await transactions.carry_out(call, actions, meter)
-    if token is not None:
-        sizes = [[action.given, one.after or one.before or 0] for action, one in zip(actions, written, strict=True)]
-        tokens.keep(call, token, digest, msgspec.msgpack.encode(sizes))
-    return reply | meter.report_all()
+    fit = partial(_fit_all, call, request, writing)
+    await transactions.carry_out_once(call, request, request["TransactStatements"], fit, meter)
+    return {"Responses": [{} for _ in writing], **meter.report_all()}
 
 
 async def _fit_all(call: Call, request: Request, writing: Sequence[Write | Exists]) -> list[Action]:

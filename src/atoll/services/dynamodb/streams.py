@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from atoll.operation import Call
-from atoll.services.dynamodb import names, records, shards
+from atoll.services.dynamodb import describe, names, records, shards
 from atoll.services.dynamodb.names import Address
 from atoll.services.dynamodb.records import Stream, Table
 from atoll.services.dynamodb.refusals import not_found, validation
@@ -78,10 +78,7 @@ async def describe_stream(call: Call, request: "types.DescribeStreamInput") -> "
         "StreamViewType": stream.view,
         "CreationRequestDateTime": stream.created,
         "TableName": table.name,
-        "KeySchema": [
-            {"AttributeName": name, "KeyType": kind}
-            for name, kind in zip(table.key_names, ("HASH", "RANGE"), strict=False)
-        ],
+        "KeySchema": describe.table_key_schema(table),
         "Shards": [_describe(shard) for shard in page],
     }
     if len(page) < len(found):

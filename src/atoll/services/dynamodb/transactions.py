@@ -5,8 +5,9 @@ an action does not fit its table  TransactionCanceledException: ValidationError 
 conditions, and what updates meet TransactionCanceledException: a reason for each that fails
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -92,25 +93,33 @@ async def transact_write_items(call: Call, request: Request) -> Reply:
     if sum(one.payload_bytes for one in asked) > TRANSACTION_BYTES_MAX:
         raise validation(_TOO_LARGE)
     meter = Meter(request.get("ReturnConsumedCapacity"))
-    token = request.get("ClientRequestToken")
-    digest = b"" if token is None else tokens.digest(wanted)
-    kept = None if token is None else await tokens.kept(call, token, digest)
-    if kept is not None:
-        await meter_again(call, meter, kept)
-        return meter.report_all()
-    actions = await _fit_all(call, asked)
-    written = await carry_out(call, actions, meter)
-    if token is not None:
-        sizes = [[action.given, one.after or one.before or 0] for action, one in zip(actions, written, strict=True)]
-        tokens.keep(call, token, digest, msgspec.msgpack.encode(sizes))
+    actions = await carry_out_once(call, request, wanted, partial(_fit_all, call, asked), meter)
     reply: Reply = meter.report_all()
-    if request.get("ReturnItemCollectionMetrics") == "SIZE":
+    if actions is not None and request.get("ReturnItemCollectionMetrics") == "SIZE":
         done = [(action.given, action.mutation) for action in actions if action.mutation.kind != "check"]
         reply["ItemCollectionMetrics"] = await item_collections.metrics_of_all(call.tx, done)
     return reply
 
 
-async def carry_out(call: Call, actions: Sequence[Action], meter: Meter) -> list[Written]:
+async def carry_out_once(
+    call: Call, request: Request, wanted: Any, fit: Callable[[], Awaitable[list[Action]]], meter: Meter
+) -> list[Action] | None:
+    """Carries out what `fit` makes of `wanted`. None: the request's token says that it is done, and only paid for again."""
+    token = request.get("ClientRequestToken")
+    digest = b"" if token is None else tokens.digest(wanted)
+    kept = None if token is None else await tokens.kept(call, token, digest)
+    if kept is not None:
+        await _meter_again(call, meter, kept)
+        return None
+    actions = await fit()
+    written = await _carry_out(call, actions, meter)
+    if token is not None:
+        sizes = [[action.given, one.after or one.before or 0] for action, one in zip(actions, written, strict=True)]
+        tokens.keep(call, token, digest, msgspec.msgpack.encode(sizes))
+    return actions
+
+
+async def _carry_out(call: Call, actions: Sequence[Action], meter: Meter) -> list[Written]:
     """Writes all of it. Raises ValidationException when two are of one item, TransactionCanceledException when one fails."""
     check_different([(action.mutation.table.uid, action.mutation.place) for action in actions])
     outcomes = await mutations.evaluate_all(call.tx, [action.mutation for action in actions])
@@ -230,7 +239,7 @@ def _only(error: AwsError, position: int, count: int) -> list[AwsError | None]:
     return errors
 
 
-async def meter_again(call: Call, meter: Meter, kept: bytes) -> None:
+async def _meter_again(call: Call, meter: Meter, kept: bytes) -> None:
     """Asked again, a transaction costs what reading its items would."""
     for given, size_bytes in msgspec.msgpack.decode(kept, type=list[tuple[str, int]]):
         table = await tables.find(call, given)
