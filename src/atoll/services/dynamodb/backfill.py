@@ -7,6 +7,8 @@ the items in the order of their places, a range a commit, and notes in the table
 conflicts with every writer of the range, and one of the two runs again. What lies beyond is counted when the backfill gets there.
 """
 
+from functools import partial
+
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
@@ -16,62 +18,39 @@ from atoll.services.dynamodb.table_updates import BACKFILL_JOB, DROP_JOB, IndexW
 from atoll.services.dynamodb.tables import SWEEP_JOB, Sweep
 from atoll.store import Reader, Store, Tx
 
-EVERY_SECONDS = 0.5
 RANGE_ROWS = 1000
 RANGE_BYTES = 8 * 1024 * 1024
 _PIECE_ROWS = 50
 
 
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    store = cloud.store
-
-    async def fills(_: int) -> None:
-        await fill_indexes(store)
-
-    async def drops(_: int) -> None:
-        await empty_indexes(store)
-
-    async def sweeps(_: int) -> None:
-        await sweep(store)
-
-    return [
-        # Each of its own, so that a big one does not keep the others waiting.
-        Reconciler("dynamodb-fills", fills, store, clock, every_seconds=EVERY_SECONDS),
-        Reconciler("dynamodb-drops", drops, store, clock, every_seconds=EVERY_SECONDS),
-        Reconciler("dynamodb-sweeps", sweeps, store, clock, every_seconds=EVERY_SECONDS),
-    ]
+    # Each of its own, so that a big one does not keep the others waiting.
+    turns = {"fills": fill_indexes, "drops": empty_indexes, "sweeps": sweep}
+    return [jobs.reconciler(name, partial(turn, cloud.store), cloud, clock) for name, turn in turns.items()]
 
 
 async def fill_indexes(store: Store) -> None:
     """One pass: every index that is being made gets made."""
-
-    async def turn(job: jobs.Job[IndexWork]) -> bool:
-        return await _fill(store, job)
-
-    await jobs.each(store, BACKFILL_JOB, IndexWork, turn)
+    await jobs.each(store, BACKFILL_JOB, IndexWork, partial(_fill, store))
 
 
 async def empty_indexes(store: Store) -> None:
     """One pass: every index that is being dropped gets emptied."""
-
-    async def turn(job: jobs.Job[IndexWork]) -> bool:
-        return await _drop(store, job)
-
-    await jobs.each(store, DROP_JOB, IndexWork, turn)
+    await jobs.each(store, DROP_JOB, IndexWork, partial(_drop, store))
 
 
 async def sweep(store: Store) -> None:
     """One pass: every row of every dropped shelf is deleted."""
+    await jobs.each(store, SWEEP_JOB, Sweep, partial(_sweep_some, store))
 
-    async def turn(job: jobs.Job[Sweep]) -> bool:
-        shelves = job.record.shelves
-        if not shelves:
-            await jobs.step(store, job, None)
-        elif not await _erase_some(store, shelves[0]):
-            await jobs.step(store, job, Sweep(shelves[1:]))
-        return True
 
-    await jobs.each(store, SWEEP_JOB, Sweep, turn)
+async def _sweep_some(store: Store, job: jobs.Job[Sweep]) -> bool:
+    shelves = job.record.shelves
+    if not shelves:
+        await jobs.step(store, job, None)
+    elif not await _erase_some(store, shelves[0]):
+        await jobs.step(store, job, Sweep(shelves[1:]))
+    return True
 
 
 async def _fill(store: Store, job: jobs.Job[IndexWork]) -> bool:

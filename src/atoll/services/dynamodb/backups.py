@@ -38,7 +38,6 @@ _FORGET_JOB = "forget-backup"
 _EXPIRY_JOB = "expire-backup"
 _LIST_MAX = 100
 _LIST_ROWS = 200
-_EVERY_SECONDS = 0.5
 _EXPIRY_EVERY_SECONDS = 60.0
 
 
@@ -76,6 +75,8 @@ class Forgetting(msgspec.Struct):
 
 
 class Expiring(msgspec.Struct):
+    account: str
+    region: str
     table_name: str
     backup_id: str
     expires: float
@@ -185,7 +186,7 @@ async def _start(call: Call, table: Table, name: str, kind: str) -> Backup:
     backup = Backup(backup_id, name, kind, call.now, source, items, size_bytes)
     if kind == SYSTEM:
         backup.expires = call.now + SYSTEM_KEPT_SECONDS
-        expiring = Expiring(table.name, backup_id, backup.expires)
+        expiring = Expiring(table.account, table.region, table.name, backup_id, backup.expires)
         jobs.start(call.tx, jobs.key(_EXPIRY_JOB, table.account, table.region, backup_id), expiring)
     save(call.tx, backup)
     moments.mark(call.tx, table.account, table.region, backup_id)
@@ -195,7 +196,7 @@ async def _start(call: Call, table: Table, name: str, kind: str) -> Backup:
 
 
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    async def copying(_: int) -> None:
+    async def copying() -> None:
         await copy_all(cloud)
         await forget_all(cloud)
 
@@ -203,7 +204,7 @@ def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
         await expire_all(cloud)
 
     return [
-        Reconciler("dynamodb-backups", copying, cloud.store, clock, every_seconds=_EVERY_SECONDS),
+        jobs.reconciler("backups", copying, cloud, clock),
         Reconciler("dynamodb-backups-expire", expiring, cloud.store, clock, every_seconds=_EXPIRY_EVERY_SECONDS),
     ]
 
@@ -254,16 +255,14 @@ async def _complete(record: Copying, tx: Tx) -> None:
 
 
 async def _forget(cloud: Cloud, job: Job[Forgetting]) -> bool:
-    more = False
+    more = True
 
     async def drop(tx: Tx) -> None:
         nonlocal more
         more = await archives.drop(tx, job.record.shelf, cloud.now())
 
-    while True:
+    while more:
         await jobs.step(cloud.store, job, job.record, drop)
-        if not more:
-            break
     await jobs.step(cloud.store, job, None)
     return True
 
@@ -271,13 +270,10 @@ async def _forget(cloud: Cloud, job: Job[Forgetting]) -> bool:
 async def _expire(cloud: Cloud, job: Job[Expiring]) -> bool:
     if cloud.now() < job.record.expires:
         return False
-    _, at = keys.unpack_text(job.key)
-    account, at = keys.unpack_text(job.key, at)
-    region, _ = keys.unpack_text(job.key, at)
-    shelf = _shelf(account.decode(), region.decode())
+    record = job.record
 
     async def end(tx: Tx) -> None:
-        row = await tx.get(shelf, _key(job.record.table_name, job.record.backup_id))
+        row = await tx.get(_shelf(record.account, record.region), _key(record.table_name, record.backup_id))
         if row is not None:
             forget(tx, _decode(row))
 

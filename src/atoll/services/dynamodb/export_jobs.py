@@ -34,7 +34,6 @@ from atoll.services.dynamodb.moments import Pace
 from atoll.store import Tx, keys, stamps
 
 _FILE_BYTES = 8 * 1024 * 1024
-_EVERY_SECONDS = 0.5
 _NET_ROWS = 200
 _LINES = 1000
 _GZIP_LEVEL = 5
@@ -70,10 +69,7 @@ class File:
 
 
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    async def exporting(_: int) -> None:
-        await export_all(cloud)
-
-    return [Reconciler("dynamodb-exports", exporting, cloud.store, clock, every_seconds=_EVERY_SECONDS)]
+    return [jobs.reconciler("exports", partial(export_all, cloud), cloud, clock)]
 
 
 async def export_all(cloud: Cloud) -> None:

@@ -23,9 +23,6 @@ from atoll.services.dynamodb.mutations import Mutation
 from atoll.services.dynamodb.records import Table
 from atoll.store import Tx
 
-_EVERY_SECONDS = 0.5
-_BATCH_ROWS = 100
-_BATCH_BYTES = 2 * 1024 * 1024
 _INVALID_ITEMS = (
     "ItemValidationError",
     "Some of the items failed validation checks. Please check CloudWatch error logs for more details.",
@@ -33,10 +30,7 @@ _INVALID_ITEMS = (
 
 
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    async def importing(_: int) -> None:
-        await import_all(cloud)
-
-    return [Reconciler("dynamodb-imports", importing, cloud.store, clock, every_seconds=_EVERY_SECONDS)]
+    return [jobs.reconciler("imports", partial(import_all, cloud), cloud, clock)]
 
 
 async def import_all(cloud: Cloud) -> None:
@@ -127,7 +121,7 @@ class _Run:
         mutation = None if isinstance(record, Bad) else self._mutation(record)
         self._batch.append(mutation)
         self._batch_bytes += 0 if mutation is None else mutation.size_bytes
-        if len(self._batch) == _BATCH_ROWS or self._batch_bytes >= _BATCH_BYTES:
+        if len(self._batch) == jobs.BATCH_ROWS_MAX or self._batch_bytes >= jobs.BATCH_BYTES_MAX:
             await self._flush()
 
     def _mutation(self, record: Mapping[str, Any]) -> Mutation | None:

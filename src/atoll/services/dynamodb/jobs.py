@@ -1,6 +1,6 @@
 """Work that outlives the call that asked for it: a row a piece, which a reconciler takes on until it is done.
 
-    global/dynamodb/jobs   pack(kind, account, region, id)   msgpack of the kind's own record
+    global/dynamodb/jobs   pack(kind, account, region, id)   the kind's own record
 
 A step is one transaction, and writes the record it leaves behind in it. So a step is made once, whatever crashes, and of two
 processes at the same job one finds itself overtaken.
@@ -12,13 +12,20 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from atoll.base.clock import Clock
 from atoll.operation import Call, Cloud, HttpFacts, Identity
+from atoll.reconcile import Reconciler
 from atoll.services.dynamodb.records import JOBS
 from atoll.store import Reader, Store, Tx, keys
 
 R = TypeVar("R", bound=msgspec.Struct)
 Work = Callable[[Tx], Awaitable[None]]
 
+EVERY_SECONDS = 0.5
+"""How often each kind is looked for."""
+BATCH_ROWS_MAX = 100
+BATCH_BYTES_MAX = 2 * 1024 * 1024
+"""What a step that fills a table writes into it: conflicts cost no more than that."""
 _TURN_JOBS_MAX = 100
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,6 +72,15 @@ def key(kind: str, account: str, region: str, job_id: str) -> bytes:
 
 def start(tx: Tx, job_key: bytes, record: msgspec.Struct) -> None:
     tx.put(JOBS, job_key, _encode(record))
+
+
+def reconciler(name: str, turn: Callable[[], Awaitable[None]], cloud: Cloud, clock: Clock) -> Reconciler:
+    """Of a kind of job: `turn` is one pass over all that wait."""
+
+    async def work(_: int) -> None:
+        await turn()
+
+    return Reconciler(f"dynamodb-{name}", work, cloud.store, clock, every_seconds=EVERY_SECONDS)
 
 
 async def waiting(reader: Reader, kind: str, record_type: type[R]) -> list[Job[R]]:

@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 
 _FROM_BACKUP_JOB = "restore-backup"
 _FROM_MOMENT_JOB = "restore-moment"
-_EVERY_SECONDS = 0.5
-_BATCH_ROWS = 100
-_BATCH_BYTES = 2 * 1024 * 1024
 
 
 class FromBackup(msgspec.Struct):
@@ -170,10 +167,7 @@ def _vectors(source: Table, request: Any) -> list[dict[str, Any]]:
 
 
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    async def restoring(_: int) -> None:
-        await restore_all(cloud)
-
-    return [Reconciler("dynamodb-restores", restoring, cloud.store, clock, every_seconds=_EVERY_SECONDS)]
+    return [jobs.reconciler("restores", partial(restore_all, cloud), cloud, clock)]
 
 
 async def restore_all(cloud: Cloud) -> None:
@@ -236,7 +230,7 @@ def batches(rows: Sequence[bytes]) -> Iterator[list[bytes]]:
     batch: list[bytes] = []
     size_bytes = 0
     for row in rows:
-        if batch and (len(batch) == _BATCH_ROWS or size_bytes + len(row) > _BATCH_BYTES):
+        if batch and (len(batch) == jobs.BATCH_ROWS_MAX or size_bytes + len(row) > jobs.BATCH_BYTES_MAX):
             yield batch
             batch, size_bytes = [], 0
         batch.append(row)

@@ -4,6 +4,7 @@ The write path keeps a row an item that has a time, sorted by it, so the sweeper
 a row only says where to look: whether the item still says the same is asked in the transaction that deletes it.
 """
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -93,26 +94,23 @@ async def describe_time_to_live(
 def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
     store = cloud.store
 
-    async def index_all(_: int) -> None:
-        await index(store)
-
     async def sweep_all(_: int) -> None:
         await sweep(store, clock.now())
 
     return [
-        Reconciler("dynamodb-ttl-index", index_all, store, clock, every_seconds=EVERY_SECONDS),
+        jobs.reconciler("ttl-index", partial(index, store), cloud, clock),
         Reconciler("dynamodb-ttl-sweep", sweep_all, store, clock, every_seconds=EVERY_SECONDS),
     ]
 
 
 async def index(store: Store) -> None:
     """Brings the expiry rows of all tables whose setting has changed up to it."""
+    await jobs.each(store, JOB, Indexing, partial(_turn, store))
 
-    async def turn(job: Job[Indexing]) -> bool:
-        await (_index_some if job.record.cleared else _clear_some)(store, job)
-        return True
 
-    await jobs.each(store, JOB, Indexing, turn)
+async def _turn(store: Store, job: Job[Indexing]) -> bool:
+    await (_index_some if job.record.cleared else _clear_some)(store, job)
+    return True
 
 
 async def _clear_some(store: Store, job: Job[Indexing]) -> None:
