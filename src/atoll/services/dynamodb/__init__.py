@@ -1,1 +1,4 @@
-"""DynamoDB: tables of items, exact, durable and serialisable. docs/design/0002-dynamodb.md draws the whole."""
+"""DynamoDB: tables of items, exact, durable and serialisable.
+
+docs/design/0002-dynamodb.md draws the whole, and says at its end which file holds what.
+"""

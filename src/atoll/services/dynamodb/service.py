@@ -17,13 +17,12 @@ from atoll.services.dynamodb.request_facts import OnItems, plain_facts
 ASKED = "asked"
 
 # Members by which requests name what they are about.
-_ARN_MEMBERS = ("ResourceArn", "TableArn", "BackupArn", "ExportArn", "ImportArn", "BulkOperationArn", "StreamArn")
+_ARN_MEMBERS = ("ResourceArn", "TableArn", "BackupArn", "ExportArn", "ImportArn", "StreamArn")
 _EVERYTHING = frozenset(
     {
         "DescribeEndpoints",
         "DescribeLimits",
         "ListBackups",
-        "ListBulkOperations",
         "ListContributorInsights",
         "ListExports",
         "ListGlobalTables",
