@@ -4,6 +4,7 @@ A step's record says which object it is at and how many of its records are done.
 start, and those are passed over.
 """
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -99,10 +100,12 @@ class _Run:
         broken = 0
         try:
             async for piece in import_sources.pieces(self._call, self._source, key, size_bytes):
-                for record in splitter.feed(unpacker.feed(piece)):
-                    seen += 1
-                    if seen > done:
-                        await self._take(record)
+                for unpacked in unpacker.feed(piece):
+                    await asyncio.sleep(0)
+                    for record in splitter.feed(unpacked):
+                        seen += 1
+                        if seen > done:
+                            await self._take(record)
             unpacker.end()
             for record in splitter.end():
                 seen += 1

@@ -7,6 +7,7 @@ import asyncio
 import csv
 import json
 import os
+import re
 import sys
 import zlib
 from base64 import b64decode
@@ -27,7 +28,10 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+_BLANKS = re.compile(r"\s*")
 _PIECE_BYTES = 4 * 1024 * 1024
+_SLICE_BYTES = 16 * 1024  # What is left behind a member's end is copied: of tiny members, again and again.
+_UNPACKED_BYTES = 128 * 1024  # What is split into records at a time, with others waiting: it may be all line ends.
 _RECORD_BYTES_MAX = 16 * 1024 * 1024
 _PAGE_OBJECTS = 1000
 
@@ -104,20 +108,31 @@ class Unpacker:
         self._engine: Any = self._new()
         self._whole = True
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What comes out, in pieces: few bytes may be many, far more than there is memory."""
         if self._engine is None:
-            return data
-        out = []
-        while data:  # Several members, one behind the other, are one stream.
-            try:
-                out.append(self._engine.decompress(data))
-            except (zlib.error, zstd.ZstdError) as error:
-                raise ValueError(str(error)) from error
-            data = self._engine.unused_data if self._engine.eof else b""
-            self._whole = self._engine.eof
-            if self._whole:
-                self._engine = self._new()
-        return b"".join(out)
+            yield from (data[start : start + _UNPACKED_BYTES] for start in range(0, len(data), _UNPACKED_BYTES))
+            return
+        try:
+            for start in range(0, len(data), _SLICE_BYTES):
+                yield from self._unpack(data[start : start + _SLICE_BYTES])
+        except (zlib.error, zstd.ZstdError) as error:
+            raise ValueError(str(error)) from error
+
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
+        more = bool(data)
+        while more:
+            engine = self._engine
+            yield engine.decompress(data, _UNPACKED_BYTES)
+            self._whole = engine.eof
+            if engine.eof:  # Several members, one behind the other, are one stream.
+                data, self._engine = engine.unused_data, self._new()
+                more = bool(data)
+            elif isinstance(engine, zstd.ZstdDecompressor):
+                data, more = b"", not engine.needs_input
+            else:
+                data = engine.unconsumed_tail
+                more = bool(data)
 
     def end(self) -> None:
         if not self._whole:
@@ -134,8 +149,7 @@ class JsonLines:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield from _documents(line)
-        if len(self._rest) > _RECORD_BYTES_MAX:
-            raise ValueError(f"a line of more than {_RECORD_BYTES_MAX} bytes")
+        _check_length(len(self._rest))
 
     def end(self) -> Iterator[Record]:
         yield from _documents(self._rest)
@@ -155,10 +169,11 @@ def _documents(line: bytes) -> Iterator[Record]:
     try:
         text, at = line.decode(), 0
         while at < len(text):
-            found, at = decoder.raw_decode(text, at)
-            yield _document(found)
-            at += len(text[at:]) - len(text[at:].lstrip())
-    except ValueError as error:
+            _, end = decoder.raw_decode(text, at)
+            # Read again by who reads lines: Python takes what is no JSON, and text that is no Unicode.
+            yield _document(orjson.loads(text[at:end]))
+            at = _BLANKS.match(text, end).end()  # type: ignore[union-attr]
+    except (ValueError, RecursionError) as error:
         yield Bad(f"not JSON: {error}")
 
 
@@ -173,26 +188,31 @@ class CsvLines:
         self._delimiter = delimiter
         self._header = header
         self._rest = b""
-        self._line = b""
+        self._line: list[bytes] = []
+        self._line_bytes = 0
+        self._quoted = False  # The line ends so far were in a quotation that is still open.
 
     def feed(self, data: bytes) -> Iterator[Record]:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             yield from self._take(line + b"\n")
-        if len(self._rest) + len(self._line) > _RECORD_BYTES_MAX:
-            raise ValueError(f"a line of more than {_RECORD_BYTES_MAX} bytes")
+        _check_length(len(self._rest))
 
     def end(self) -> Iterator[Record]:
         yield from self._take(self._rest)
-        if self._line:
+        if self._quoted:
             yield Bad("a quotation that does not end")
-        self._rest = self._line = b""
+        self._rest = b""
 
     def _take(self, line: bytes) -> Iterator[Record]:
-        self._line += line
-        if self._line.count(b'"') % 2:
+        self._line.append(line)
+        self._line_bytes += len(line)
+        _check_length(self._line_bytes)
+        self._quoted ^= bool(line.count(b'"') % 2)
+        if self._quoted:
             return
-        line, self._line = self._line.rstrip(b"\r\n"), b""
+        line = b"".join(self._line).rstrip(b"\r\n")
+        self._line, self._line_bytes = [], 0
         if not line:
             return
         try:
@@ -208,6 +228,11 @@ class CsvLines:
             yield dict(zip(self._header, cells, strict=True))
 
 
+def _check_length(size_bytes: int) -> None:
+    if size_bytes > _RECORD_BYTES_MAX:
+        raise ValueError(f"a line of more than {_RECORD_BYTES_MAX} bytes")
+
+
 def splitter(asked: Mapping[str, Any]) -> Splitter:
     if asked["InputFormat"] != "CSV":
         return JsonLines()
@@ -221,7 +246,7 @@ def item_of_json(record: Mapping[str, Any]) -> Item | Bad:
         return Bad("no Item")
     try:
         return msgspec.convert(record["Item"], dict[str, AttributeValue])  # type: ignore[return-value]
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         return Bad(str(error))
 
 
