@@ -6,6 +6,7 @@ A step is one transaction, and writes the record it leaves behind in it. So a st
 processes at the same job one finds itself overtaken.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -83,9 +84,11 @@ def reconciler(name: str, turn: Callable[[], Awaitable[None]], cloud: Cloud, clo
     return Reconciler(f"dynamodb-{name}", work, cloud.store, clock, every_seconds=EVERY_SECONDS)
 
 
-async def waiting(reader: Reader, kind: str, record_type: type[R]) -> list[Job[R]]:
+async def waiting(reader: Reader, kind: str, record_type: type[R], after: bytes = b"") -> list[Job[R]]:
+    """The next of them, behind the key `after`."""
     prefix = keys.pack(kind)
-    rows = await reader.scan(JOBS, prefix, keys.after(prefix), _TURN_JOBS_MAX)
+    low = after + b"\x00" if after else prefix
+    rows = await reader.scan(JOBS, low, keys.after(prefix), _TURN_JOBS_MAX)
     return [Job(k, row, msgspec.msgpack.decode(row, type=record_type)) for k, row in rows]
 
 
@@ -109,12 +112,25 @@ async def step(store: Store, job: Job[R], record: R | None, work: Work | None = 
 
 
 async def each(store: Store, kind: str, record_type: type[R], turn: Callable[[Job[R]], Awaitable[bool]]) -> None:
-    """Gives every job of a kind its turn, again and again, until none of them moves. `turn` answers whether it did."""
+    """Gives every job of a kind its turn, again and again, until none of them moves. `turn` answers whether it did.
+
+    What one raises is raised when the others have had theirs: a job that fails must not keep them waiting.
+    """
+    failed: dict[bytes, BaseException] = {}
     moves = True
     while moves:
-        moves = False
-        for job in await waiting(store, kind, record_type):
-            try:
-                moves |= await turn(job)
-            except Overtaken:
-                continue
+        moves, after = False, b""
+        while found := await waiting(store, kind, record_type, after):
+            after = found[-1].key
+            for job in found:
+                if job.key in failed:
+                    continue
+                (outcome,) = await asyncio.gather(turn(job), return_exceptions=True)
+                if not isinstance(outcome, BaseException):
+                    moves |= outcome
+                elif not isinstance(outcome, Overtaken):
+                    failed[job.key] = outcome
+    if len(failed) == 1:
+        raise failed.popitem()[1]
+    if failed:
+        raise BaseExceptionGroup(f"{len(failed)} jobs failed", list(failed.values()))
