@@ -1,8 +1,14 @@
 """PartiQL run: what it reads, writes and returns."""
 
+import base64
+import json
+from unittest import mock
+
 import orjson
 import pytest
 from tests.unit.dynamodb.reading import Reading, number, text
+
+from atoll.services.dynamodb.partiql import plans
 
 
 @pytest.fixture
@@ -112,6 +118,37 @@ def test_a_token_is_good_for_its_own_statement_only(table):
     assert (other.code, other.message) == ("ValidationException", "NextToken does not match request")
     for token in ("nonsense!", "bm9uc2Vuc2U=", "WzFd"):
         assert table.refuses("SELECT * FROM music", NextToken=token).message == "Invalid NextToken"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [0, {"p": {"S": 5}, "c": {"S": "1"}}],
+        [0, {"p": 5, "c": {"S": "1"}}],
+        [0, {"p": {"S": "a"}}],
+        [0, {"p": {"S": "a"}, "c": {"B": "!"}}],
+        [0, []],
+        [-1, None],
+        [2**70, None],
+        ["0", None],
+        [0, None, 0],
+    ],
+)
+def test_a_forged_token_is_refused(table, rest):
+    fill(table)
+    token = table.execute("SELECT * FROM music", Limit=1)["NextToken"]
+    digest, *_ = orjson.loads(base64.b64decode(token))
+    forged = base64.b64encode(json.dumps([digest, *rest]).encode()).decode()
+    assert table.refuses("SELECT * FROM music", NextToken=forged).message == "Invalid NextToken"
+
+
+def test_reads_without_number_are_refused_before_they_are_planned(table):
+    values = ", ".join(f"'{number}'" for number in range(90))
+    where = f"x IN [{values}] AND y IN [{values}]"
+    message = "Too many decomposed read operations for a given query."
+    assert table.refuses(f'SELECT * FROM music."many" WHERE {where}').message == message
+    with mock.patch.object(plans, "_part", side_effect=AssertionError("it is planned")):
+        assert table.refuses(f'SELECT * FROM music."many" WHERE {where}').message == message
 
 
 @pytest.mark.parametrize(

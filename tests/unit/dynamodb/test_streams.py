@@ -280,6 +280,35 @@ def test_damaged_iterators_are_refused(cloud, token):
     assert cloud.refused("GetRecords", ShardIterator=token) == ("ValidationException", "Invalid ShardIterator")
 
 
+@pytest.mark.parametrize(
+    "position",
+    [(-1, 0, 0), (4, 0, 0), (256, 0, 0), (2**64 - 1, 0, 0), (0, -1, 0), (0, 0, -1), ("0", 0, 0), (0.5, 0, 0), (0, 0)],
+)
+def test_a_forged_iterator_is_refused(cloud, position):
+    arn = cloud.create()
+    token = iterators.seal(arn, (*position, cloud.now))
+    assert cloud.refused("GetRecords", ShardIterator=token) == ("ValidationException", "Invalid ShardIterator")
+
+
+@pytest.mark.parametrize(
+    ("generation", "stamp", "issued"),
+    [
+        (2**64 - 1, 2**64 - 1, 0.0),
+        (0, 2**64 - 1, 1e308),
+        (2**64 - 1, 2**64 - 1, float("inf")),
+        (0, 2**64 - 1, float("nan")),
+    ],
+)
+def test_a_forged_iterator_to_nowhere_reads_nothing(cloud, generation, stamp, issued):
+    arn = cloud.create()
+    cloud.put("a")
+    token = iterators.seal(arn, Position(0, generation, stamp, issued or cloud.now, from_horizon=True))
+    reply = cloud.stream("GetRecords", ShardIterator=token)
+    assert reply["Records"] == []
+    if "NextShardIterator" in reply:
+        assert cloud.stream("GetRecords", ShardIterator=reply["NextShardIterator"])["Records"] == []
+
+
 def test_an_iterator_is_bound_to_its_stream():
     token = iterators.seal("arn:one", Position(0, 0, 5, NOW))
     assert iterators.open_token(token, NOW) == ("arn:one", Position(0, 0, 5, NOW))

@@ -3,15 +3,17 @@
     {stream ARN}|1|{base64 of msgpack and its digest}
 
 The ARN stands open: it is what a caller is authorised for, and the digest binds the position to it. A forged token reads nothing
-that its forger may not read, so the digest need not be secret: it tells damage.
+that its forger may not read, so the digest need not be secret: it tells damage. What it says is still a stranger's word.
 """
 
 import base64
 import hashlib
+from typing import Annotated
 
 import msgspec
 
 from atoll.aws.errors import AwsError
+from atoll.services.dynamodb import shards
 from atoll.services.dynamodb.refusals import validation
 
 ITERATOR_SECONDS = 15 * 60.0
@@ -19,9 +21,9 @@ _DIGEST_BYTES = 12
 
 
 class Position(msgspec.Struct, array_like=True):
-    range: int
-    generation: int
-    stamp: int  # of the first change to be read
+    range: Annotated[int, msgspec.Meta(ge=0, lt=shards.RANGES)]
+    generation: Annotated[int, msgspec.Meta(ge=0)]
+    stamp: Annotated[int, msgspec.Meta(ge=0)]  # of the first change to be read
     issued: float  # Unix seconds
     # From the oldest there is, whatever that will be by then; what is trimmed meanwhile is nothing it asked for.
     from_horizon: bool = False

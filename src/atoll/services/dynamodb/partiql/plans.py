@@ -6,6 +6,7 @@ A WHERE clause that gives the partition key is read as queries, one for each val
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 from atoll.services.dynamodb import mutations, places, queries, selection, values
 from atoll.services.dynamodb.expressions.key_conditions import KeyCondition, SortTerm
@@ -35,6 +36,7 @@ from atoll.services.dynamodb.records import Item, Table, Value
 from atoll.services.dynamodb.refusals import invalid, validation
 
 READS_MAX = 50
+_TOO_MANY_READS = "Too many decomposed read operations for a given query."
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _KEY_KINDS = ("S", "N", "B")
 
@@ -108,6 +110,8 @@ def _parts_of_branch(source: Source, branch: Condition) -> list[Part] | None:
         used.add(position)
         pins.append(_pinned(terms[position], name))
         _check_kinds(source, name, pins[-1])
+    if prod(map(len, pins)) > READS_MAX:  # Four lists of fifty are six million reads.
+        raise validation(_TOO_MANY_READS)
     rest = [term for at, term in enumerate(terms) if at not in used]
     return [_part(source, combination, rest) for combination in product(*pins)]
 
@@ -144,7 +148,7 @@ def _narrowed(one: Span, other: Span) -> Span:
 
 def _check_parts(parts: Sequence[Part]) -> None:
     if len(parts) > READS_MAX:
-        raise validation("Too many decomposed read operations for a given query.")
+        raise validation(_TOO_MANY_READS)
     reach: Span | None = None
     for part in sorted(parts, key=lambda part: part.span.low):
         if part.span.is_empty:
