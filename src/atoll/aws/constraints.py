@@ -14,6 +14,7 @@ from atoll.aws.errors import AwsError
 from atoll.aws.model import Shape
 
 COMPLAINTS_MAX: Final = 10
+SHOWN_CHARACTERS_MAX: Final = 16 * 1024  # Of a value in a complaint. All of 16 MB would be seconds, and help nobody.
 
 # The order in which AWS lists the values of an enumeration, where it is not the model's.
 _ENUM_ORDER: Final = {
@@ -198,7 +199,7 @@ class _Complaints:
                 yield f"Value at '{'.'.join(path)}' failed to satisfy constraint: {unmet}"
             else:
                 yield _complaint(shape, value, path, unmet)
-        yield from self._inside(shape, value, path)
+        yield from self._inside(shape, _first(shape, value, constraint.most), path)
 
     def _inside(self, shape: Shape, value: Any, path: tuple[str, ...]) -> Iterator[str]:
         if shape.name in _OPAQUE:
@@ -235,30 +236,60 @@ class _Complaints:
 
 
 def _complaint(shape: Shape, value: Any, path: tuple[str, ...], unmet: str) -> str:
-    shown = "null" if value is None else f"'{_shown(shape, value)}'"
+    shown = "null" if value is None else f"'{_cut(_shown(shape, value))}'"
     named = ".".join([_lower(part) if isinstance(part, _Member) else part for part in path])
     return f"Value {shown} at '{named}' failed to satisfy constraint: {unmet}"
 
 
-def _shown(shape: Shape, value: Any) -> str:
-    """As Java prints it."""
+def _first(shape: Shape, value: Any, most: int | None) -> Any:
+    """Without those that are too many, which could be a million."""
+    if most is None or shape.type not in ("list", "map") or len(value) <= most:
+        return value
+    return value[:most] if shape.type == "list" else dict(islice(value.items(), most))
+
+
+def _cut(pieces: Iterator[str]) -> str:
+    found, room = [], SHOWN_CHARACTERS_MAX
+    for piece in pieces:
+        found.append(piece[:room])
+        room -= len(piece)
+        if room < 0:
+            found.append("...")
+            break
+    return "".join(found)
+
+
+def _shown(shape: Shape, value: Any) -> Iterator[str]:
+    """As Java prints it, piece by piece."""
     if value is None:
-        return "null"
-    if shape.type == "list":
-        return f"[{', '.join([_shown(shape.member, item) for item in value])}]"
-    if shape.type == "map":
-        return "{" + ", ".join([f"{name}={_shown(shape.value, item)}" for name, item in value.items()]) + "}"
-    if shape.type == "structure":
-        return f"{shape.name}({', '.join(_shown_members(shape, value))})"
-    if shape.type == "boolean":
-        return "true" if value else "false"
-    return str(value)
-
-
-def _shown_members(shape: Shape, value: dict[str, Any]) -> Iterator[str]:
-    for name, member in shape.members.items():
+        yield "null"
+    elif shape.type == "list":
+        yield from _joined("[", (_shown(shape.member, item) for item in value), "]")
+    elif shape.type == "map":
+        yield from _joined("{", (_named(name, shape.value, item) for name, item in value.items()), "}")
+    elif shape.type == "structure":
         # The names of the types of attribute values are capitals, and stay so.
-        yield f"{name if shape.name in _OPAQUE else _lower(name)}={_shown(member, value.get(name))}"
+        members = shape.members.items()
+        named = ((name if shape.name in _OPAQUE else _lower(name), name, member) for name, member in members)
+        yield from _joined(f"{shape.name}(", (_named(as_, member, value.get(name)) for as_, name, member in named), ")")
+    elif shape.type == "boolean":
+        yield "true" if value else "false"
+    else:
+        yield str(value)
+
+
+def _named(name: str, shape: Shape, value: Any) -> Iterator[str]:
+    yield f"{name}="
+    yield from _shown(shape, value)
+
+
+def _joined(opening: str, parts: Iterator[Iterator[str]], closing: str) -> Iterator[str]:
+    yield opening
+    for number, part in enumerate(parts):
+        if number:
+            yield ", "
+        yield from part
+    yield closing
 
 
 def _length(value: Any) -> int:

@@ -162,3 +162,29 @@ def test_lengths_count_as_java_counts() -> None:
 def test_a_batch_of_no_tables_has_words_of_its_own(operation: str) -> None:
     message = f"The requestItems parameter is required for {operation}"
     assert refusal(operation, {"RequestItems": {}}) == message
+
+
+def test_of_a_great_value_only_the_beginning_is_told() -> None:
+    """All of it would take seconds to say, and as many megabytes."""
+    tags = [{"Key": f"k{number}", "Value": "v"} for number in range(10_000)]
+    many = [{"Get": {"TableName": "abc", "Key": {"p": {"S": str(number)}}}} for number in range(10_000)]
+    start = "Value '[TransactGetItem(get=Get(key={p=AttributeValue(S=0, N=null, "
+    message = refusal("TransactGetItems", {"TransactItems": many})
+    assert message.startswith(f"1 validation error detected: {start}")
+    assert message.endswith(
+        "...' at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100"
+    )
+    assert 16 * 1024 < len(message) < 17 * 1024
+    assert len(refusal("PutItem", {"TableName": "a" * 10**6, "Item": {}})) < 17 * 1024
+    assert len(decode("TagResource", {"ResourceArn": "arn", "Tags": tags})["Tags"]) == 10_000
+
+
+def test_what_is_too_much_is_not_looked_into_any_further() -> None:
+    one = {"Get": {"TableName": "abc", "Key": {}}}
+    bad = {"Get": {"TableName": "", "Key": {}}}
+    assert refusal("TransactGetItems", {"TransactItems": [one] * 100 + [bad]}).count("failed to satisfy") == 1
+    assert refusal("TransactGetItems", {"TransactItems": [one] * 99 + [bad] * 2}).count("failed to satisfy") == 2
+    empty = {f"t{number:03d}": {} for number in range(200)}
+    assert refusal("BatchGetItem", {"RequestItems": empty}).startswith(
+        "10 validation errors detected: Value at 'RequestItems'"
+    )

@@ -218,3 +218,11 @@ ERRORS = (
 @pytest.mark.parametrize(("error", "status", "body"), ERRORS)
 def test_errors_are_documents_of_the_package_they_are_from(error: AwsError, status: int, body: bytes) -> None:
     assert dynamodb.encode_error("GetItem", error, "R") == answer(status, body)
+
+
+def test_a_request_with_times_in_it_is_no_megabyte() -> None:
+    """Only the slow reader reads times: 16 MB would be many seconds of it."""
+    document = {"BackupType": "USER", "TableName": "abc"}
+    assert decode("ListBackups", document | {"Colour": "x" * 1_000_000}) == document
+    code, _ = refusal("ListBackups", json.dumps(document | {"Colour": "x" * 2**20}).encode())
+    assert code == "RequestEntityTooLargeException"

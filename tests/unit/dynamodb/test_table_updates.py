@@ -1,5 +1,7 @@
 """UpdateTable: throughput, billing, streams, protection, and one index a call."""
 
+import time
+
 import pytest
 from tests.support import NOW
 from tests.unit.dynamodb.control import Control, attributes, global_index, keys
@@ -274,3 +276,24 @@ def test_an_index_gets_throughput_of_its_own(tables):
     assert tables.describe()["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"]["ReadCapacityUnits"] == 7
     _, message = refused(tables, **index_update(Update={"IndexName": "by", "ProvisionedThroughput": units(7, 5)}))
     assert message.startswith("The provisioned throughput for the index by will not change.")
+
+
+def test_updates_of_indexes_without_number_are_refused_in_little_time(tables):
+    start = time.process_time()
+    tables.create()
+    many = [{"Update": {"IndexName": f"i{number}", "ProvisionedThroughput": FIVE}} for number in range(100_000)]
+    code, message = tables.refused("UpdateTable", TableName="music", GlobalSecondaryIndexUpdates=many)
+    assert (code, message) == ("ResourceNotFoundException", "Requested resource not found: Index: i0 not found")
+    assert time.process_time() - start < 10
+
+
+def test_projected_attributes_without_number_are_refused_in_little_time(tables):
+    start = time.process_time()
+    names = [*(f"a{number}" for number in range(100_000)), "a99999"]
+    projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": names}
+    message = tables.invalid(
+        AttributeDefinitions=attributes(p="S", x="S"),
+        GlobalSecondaryIndexes=[{**global_index("by-x", "x"), "Projection": projection}],
+    )
+    assert message == "One or more parameter values were invalid: Duplicate element in NonKeyAttributes: a99999"
+    assert time.process_time() - start < 10

@@ -1,6 +1,7 @@
 """Tags; and the operations that have little to tell: limits, endpoints, global tables, Kinesis."""
 
 import asyncio
+import time
 
 import pytest
 from tests.support import ACCOUNT
@@ -126,3 +127,14 @@ def test_nothing_streams_to_kinesis(tables):
     }
     code, message = tables.refused("EnableKinesisStreamingDestination", TableName="music", StreamArn=stream)
     assert (code, stream in message) == ("ValidationException", True)
+
+
+def test_tags_without_number_are_refused_in_little_time(tables):
+    start = time.process_time()
+    many = [{"Key": f"k{number}", "Value": "v"} for number in range(100_000)]
+    code, message = tables.refused("TagResource", ResourceArn=ARN, Tags=many)
+    assert (code, message) == (
+        "ValidationException",
+        "Number of Tags exceed the current limit for the provided ResourceArn",
+    )
+    assert time.process_time() - start < 10

@@ -101,3 +101,11 @@ WISHES = (
 @pytest.mark.parametrize(("accept_encoding", "coding"), WISHES)
 def test_what_a_client_wishes_for(accept_encoding: str, coding: str | None) -> None:
     assert wished(accept_encoding) == coding
+
+
+def test_members_without_number_are_refused() -> None:
+    """Behind each, what is left is copied: a million empty ones would be hours."""
+    empty = gzip.compress(b"", mtime=0)
+    assert read(empty * 255 + gzip.compress(TEXT), "gzip") == TEXT
+    with pytest.raises(Undecodable):
+        read(empty * 800_000, "gzip")

@@ -25,6 +25,8 @@ from atoll.aws.wire import WireReply, WireRequest
 _PACKAGE: Final = "com.amazonaws.dynamodb.v20120810"
 _FRAMEWORK: Final = "com.amazon.coral.service"
 _TYPE: Final = ("Content-Type", "application/x-amz-json-1.0")
+# Of requests that no one pass in C can read, as they have times in them. What they may hold is far less.
+_SLOW_BODY_BYTES_MAX: Final = 1024 * 1024
 # Their replies are little but attribute values: what the operations answer is what goes on the wire.
 _AS_ANSWERED: Final = frozenset(
     {
@@ -88,6 +90,8 @@ class DynamoDb:
                     return found
                 except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                     pass  # It is read again, below, for AWS's own view of it.
+            elif len(body) > _SLOW_BODY_BYTES_MAX:
+                raise AwsError("RequestEntityTooLargeException", "", 413)
             try:
                 values: dict[str, Any] = read(parse(body))
             except (Malformed, RecursionError) as error:

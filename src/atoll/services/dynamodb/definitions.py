@@ -1,5 +1,6 @@
 """Definitions of tables and indexes: key schemas, attribute definitions and projections, checked and made into records."""
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -205,7 +206,7 @@ def _projection(asked: Request) -> tuple[Any, list[str]]:
     if kind == "INCLUDE" and include is None:
         raise invalid("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
     if include is not None and len(set(include)) < len(include):
-        twice = next(name for name in include if include.count(name) > 1)
+        twice = next(name for name, count in Counter(include).items() if count > 1)
         raise invalid(f"Duplicate element in NonKeyAttributes: {twice}")
     return kind, list(include or [])
 

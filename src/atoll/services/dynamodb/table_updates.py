@@ -3,6 +3,7 @@
 All is done at once but the work on an index: that is a job for `backfill`.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -73,8 +74,8 @@ def _actions(request: Request) -> list[tuple[str, Request]]:
     if sum(name != "Update" for name, _ in found) > 1:
         raise _one_at_a_time()
     names = [action["IndexName"] for _, action in found]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(names).items():
+        if count > 1:
             raise invalid(f"Only one global secondary index update per index is allowed simultaneously. Index: {name}")
     return found
 

@@ -1,5 +1,6 @@
 """What may be a tag of a table."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import category
@@ -15,8 +16,9 @@ _CATEGORIES = frozenset("LZN")  # Unicode's letters, blanks and numbers
 def merged(tags: Mapping[str, str], given: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """`tags` with the given ones over them. Raises ValidationException."""
     names = [tag["Key"] for tag in given]
+    counts = Counter(names)
     for name in names:
-        if names.count(name) > 1:
+        if counts[name] > 1:
             raise validation(f"Duplicate Tag Keys provided as input: Duplicate Tag Key found {name}")
         if name.lower().startswith(_RESERVED):
             raise validation(f"Tag Key cannot be prefixed with aws:, Key: {name}")

@@ -38,12 +38,13 @@ def compile_projection(text: str, bindings: Bindings) -> Projection:
 def from_attributes(names: Sequence[str]) -> Projection:
     """Of AttributesToGet, whose names are top-level whatever dots they have."""
     attribute_values.check_names(names)
-    tree = paths.Tree()
+    tree, leaf = paths.Tree(), paths.Tree()
+    leaf.leaf = _WHAT
     for name in names:
         if name in tree.children:
             message = f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
             raise validation(message)
-        paths.grow(tree, (name,), name, _WHAT)
+        tree.children[name] = leaf
     return Projection(tree, frozenset(names))
 
 
