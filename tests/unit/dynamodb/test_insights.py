@@ -96,6 +96,11 @@ def test_what_is_not_there_is_refused(cloud):
             "Requested resource not found: Index: none not found",
         )
     assert cloud.refused("ListContributorInsights", NextToken="x")[0] == "ValidationException"
+    assert cloud.refused("ListContributorInsights", MaxResults=-1) == (
+        "ValidationException",
+        "1 validation error detected: Value '-1' at 'maxResults' failed to satisfy constraint: "
+        "Member must have value greater than or equal to 0",
+    )
 
 
 def test_the_list_goes_page_by_page(cloud):

@@ -68,3 +68,13 @@ def test_a_batch_reads_or_writes_and_each_item_once(table):
     twice = ["DELETE FROM music WHERE p = 'a' AND c = '2'"] * 2
     error = table.refused("BatchExecuteStatement", Statements=[{"Statement": one} for one in twice])
     assert error.message == "Provided list of item keys contains duplicates"
+
+
+def test_a_parameter_that_is_no_base64_fails_the_whole_batch(table):
+    good = {"Statement": "SELECT * FROM music WHERE p = 'a' AND c = '1'"}
+    bad = {"Statement": "SELECT * FROM music WHERE p = 'a' AND c = ?", "Parameters": [{"B": "A"}]}
+    error = table.refused("BatchExecuteStatement", Statements=[good, bad])
+    assert (error.code, error.message) == (
+        "SerializationException",
+        "Base64 encoded length is expected a multiple of 4 bytes but found: 1",
+    )

@@ -72,6 +72,11 @@ async def list_contributor_insights(
 ) -> "types.ListContributorInsightsOutput":
     """Of all that have ever been set, by the names of tables and indexes: the token is the last pair told."""
     limit = request.get("MaxResults", 0) or SUMMARIES_PER_PAGE_MAX
+    if limit < 0:  # The model tells only the most.
+        raise validation(
+            f"1 validation error detected: Value '{limit}' at 'maxResults' failed to satisfy constraint: "
+            "Member must have value greater than or equal to 0"
+        )
     after = _after(request.get("NextToken"))
     only = await tables.find(call, request["TableName"]) if "TableName" in request else None
     lo = keys.pack(after[0]) if only is None else records.table_key(only.name)

@@ -91,6 +91,8 @@ def _parse_member(request: Request) -> _Member:
         if not isinstance(statement, Select):
             statements.check_returning(statement)
     except AwsError as error:
+        if error.code != "ValidationException":
+            raise  # Of a parameter that is not even of its type: the request can't be read.
         return _Member(request, error=error)
     return _Member(request, statement)
 

@@ -143,6 +143,7 @@ def _take_texts(value: Value, _level: int) -> int:
     texts: list[str] = value["SS"]
     if not texts:
         raise AwsError("ValidationException", f"{_INVALID}An string set  may not be empty")
+    _refuse_nulls(texts, "An string set may not have a null string as a member")
     if len(set(texts)) != len(texts):
         listed = ", ".join(texts)
         raise AwsError("ValidationException", f"{_INVALID}Input collection [{listed}] contains duplicates.")
@@ -152,6 +153,7 @@ def _take_texts(value: Value, _level: int) -> int:
 def _take_numbers(value: Value, _level: int) -> int:
     if not value["NS"]:
         raise AwsError("ValidationException", f"{_INVALID}An number set  may not be empty")
+    _refuse_nulls(value["NS"], "An number set may not have a null string as a member")
     value["NS"] = members = [numbers.normalise(text) for text in value["NS"]]
     if len(set(members)) != len(members):
         raise AwsError("ValidationException", "Input collection contains duplicates")
@@ -161,12 +163,19 @@ def _take_numbers(value: Value, _level: int) -> int:
 def _take_binaries(value: Value, _level: int) -> int:
     if not value["BS"]:
         raise AwsError("ValidationException", f"{_INVALID}Binary sets should not be empty")
+    _refuse_nulls(value["BS"], "Binary sets may not contain null values")
     taken = [_take_base64(text) for text in value["BS"]]
     value["BS"] = members = [text for text, _ in taken]
     if len(set(members)) != len(members):
         listed = ", ".join(members)
         raise AwsError("ValidationException", f"{_INVALID}Input collection [{listed}]of type BS contains duplicates.")
     return sum(size_bytes for _, size_bytes in taken)
+
+
+def _refuse_nulls(members: list[str | None] | list[str], complaint: str) -> None:
+    """They come through the codec, which keeps what has to be complained of."""
+    if None in members:
+        raise AwsError("ValidationException", f"{_INVALID}{complaint}")
 
 
 def _take_list(value: Value, level: int) -> int:
