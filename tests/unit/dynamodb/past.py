@@ -9,6 +9,7 @@ from tests.support import ACCOUNT, TestCloud
 
 from atoll.services.dynamodb import (
     backfill,
+    backup_jobs,
     backups,
     changes,
     jobs,
@@ -16,6 +17,7 @@ from atoll.services.dynamodb import (
     places,
     records,
     recovery,
+    restore_jobs,
     restores,
     stored,
 )
@@ -91,9 +93,9 @@ class Past:
 
     async def work(self) -> None:
         """What the reconcilers do, until they are through."""
-        await backups.copy_all(self.cloud.cloud)
-        await backups.forget_all(self.cloud.cloud)
-        await restores.restore_all(self.cloud.cloud)
+        await backup_jobs.copy_all(self.cloud.cloud)
+        await backup_jobs.forget_all(self.cloud.cloud)
+        await restore_jobs.restore_all(self.cloud.cloud)
         await backfill.sweep(self.cloud.store)
 
     def run(self, what: Coroutine[Any, Any, Any]) -> Any:
@@ -111,5 +113,5 @@ class Past:
 
         monkeypatch.setattr(jobs, "step", disturbed_step)
         monkeypatch.setattr(moments, "_TAIL_ROWS", 5)
-        for module in (backups, restores):
+        for module in (backup_jobs, restore_jobs):
             monkeypatch.setattr(module, "Pace", Unhurried)

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 _MODULES: tuple[str, ...] = (
     "backfill",
-    "backups",
+    "backup_jobs",
     "contributors",
     "export_jobs",
     "import_jobs",
     "log_trim",
-    "restores",
+    "restore_jobs",
     "tokens",
     "ttl",
 )

@@ -3,24 +3,19 @@
     {account}/{region}/dynamodb/backups   pack(table name, backup id)   Backup
 
 CreateBackup's own commit is the moment: it leaves a mark, whose stamp all later changes are younger than, and has the table's log
-kept. A reconciler then copies the table as it was at the mark (see `moments`) into chunks (see `archives`), a page a step. So the
-copy is exact however long it takes and whatever is written meanwhile, and a crash costs one page.
+kept. `backup_jobs` then copies the table as it was at the mark.
 """
 
-import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from atoll.aws.errors import AwsError
 from atoll.base import ids
-from atoll.base.clock import Clock
-from atoll.operation import Call, Cloud
-from atoll.reconcile import Reconciler
+from atoll.operation import Call
 from atoll.services.dynamodb import archives, describe, jobs, moments, names, records, tables
-from atoll.services.dynamodb.jobs import Job
-from atoll.services.dynamodb.moments import Moment, Pace
+from atoll.services.dynamodb.changes import TABLE_COUNTER
+from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import CREATING, Table
 from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
@@ -33,12 +28,11 @@ AVAILABLE, DELETED = "AVAILABLE", "DELETED"
 USER, SYSTEM = "USER", "SYSTEM"
 SYSTEM_SUFFIX = "$DeletedTableBackup"
 SYSTEM_KEPT_SECONDS = 35 * 86400
-_COPY_JOB = "backup"
-_FORGET_JOB = "forget-backup"
-_EXPIRY_JOB = "expire-backup"
+COPY_JOB = "backup"
+FORGET_JOB = "forget-backup"
+EXPIRY_JOB = "expire-backup"
 _LIST_MAX = 100
 _LIST_ROWS = 200
-_EXPIRY_EVERY_SECONDS = 60.0
 
 
 class Backup(msgspec.Struct, omit_defaults=True):
@@ -153,8 +147,8 @@ def save(tx: Tx, backup: Backup) -> None:
     tx.put(_shelf(table.account, table.region), _key(table.name, backup.id), msgspec.msgpack.encode(backup))
 
 
-async def get(reader: Reader, source: Table, backup_id: str) -> Backup | None:
-    row = await reader.get(_shelf(source.account, source.region), _key(source.name, backup_id))
+async def get(reader: Reader, account: str, region: str, table_name: str, backup_id: str) -> Backup | None:
+    row = await reader.get(_shelf(account, region), _key(table_name, backup_id))
     return None if row is None else _decode(row)
 
 
@@ -167,118 +161,28 @@ def in_use(backup: Backup) -> AwsError:
     return AwsError("BackupInUseException", f"Backup is being {doing}: {backup.arn}")
 
 
-def chunks_shelf(backup: Backup) -> bytes:
-    return archives.shelf(backup.source.account, backup.source.region, backup.id)
-
-
 def forget(tx: Tx, backup: Backup) -> None:
     table = backup.source
     tx.delete(_shelf(table.account, table.region), _key(table.name, backup.id))
-    job = jobs.key(_FORGET_JOB, table.account, table.region, backup.id)
-    jobs.start(tx, job, Forgetting(chunks_shelf(backup)))
+    job = jobs.key(FORGET_JOB, table.account, table.region, backup.id)
+    jobs.start(tx, job, Forgetting(archives.shelf(table.account, table.region, backup.id)))
 
 
 async def _start(call: Call, table: Table, name: str, kind: str) -> Backup:
     backup_id = f"{int(call.now * 1000):014d}-{ids.new_hex(8)}"
-    counted = await call.tx.get(records.counters_shelf(table), keys.pack("table"))
+    counted = await call.tx.get(records.counters_shelf(table), TABLE_COUNTER)
     items, size_bytes = sums.read(counted, 2)
     source = records.encode(table)
     backup = Backup(backup_id, name, kind, call.now, source, items, size_bytes)
     if kind == SYSTEM:
         backup.expires = call.now + SYSTEM_KEPT_SECONDS
         expiring = Expiring(table.account, table.region, table.name, backup_id, backup.expires)
-        jobs.start(call.tx, jobs.key(_EXPIRY_JOB, table.account, table.region, backup_id), expiring)
+        jobs.start(call.tx, jobs.key(EXPIRY_JOB, table.account, table.region, backup_id), expiring)
     save(call.tx, backup)
     moments.mark(call.tx, table.account, table.region, backup_id)
     copying = Copying(Moment(backup_id, source, b""), table.name)
-    jobs.start(call.tx, jobs.key(_COPY_JOB, table.account, table.region, backup_id), copying)
+    jobs.start(call.tx, jobs.key(COPY_JOB, table.account, table.region, backup_id), copying)
     return backup
-
-
-def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    async def copying() -> None:
-        await copy_all(cloud)
-        await forget_all(cloud)
-
-    async def expiring(_: int) -> None:
-        await expire_all(cloud)
-
-    return [
-        jobs.reconciler("backups", copying, cloud, clock),
-        Reconciler("dynamodb-backups-expire", expiring, cloud.store, clock, every_seconds=_EXPIRY_EVERY_SECONDS),
-    ]
-
-
-async def copy_all(cloud: Cloud) -> None:
-    await jobs.each(cloud.store, _COPY_JOB, Copying, partial(_copy, cloud))
-
-
-async def forget_all(cloud: Cloud) -> None:
-    await jobs.each(cloud.store, _FORGET_JOB, Forgetting, partial(_forget, cloud))
-
-
-async def expire_all(cloud: Cloud) -> None:
-    await jobs.each(cloud.store, _EXPIRY_JOB, Expiring, partial(_expire, cloud))
-
-
-async def _copy(cloud: Cloud, job: Job[Copying]) -> bool:
-    pace = Pace()
-    while not job.record.moment.exhausted:
-        found = await moments.read(cloud.store, job, pace)
-        at, of = job.record, _chunks_of(job.record)
-        if not found.rows:
-            await jobs.step(cloud.store, job, msgspec.structs.replace(at, moment=found.after))
-            continue
-        chunk = await asyncio.to_thread(archives.pack, cloud.blobs, found.rows)
-        after = Copying(found.after, at.table_name, at.chunks + 1, at.items + len(found.rows))
-
-        async def put(tx: Tx, of: bytes = of, number: int = at.chunks, chunk: archives.Chunk = chunk) -> None:
-            archives.put(tx, of, number, chunk)
-
-        await jobs.step(cloud.store, job, after, put)
-    await jobs.step(cloud.store, job, None, partial(_complete, job.record))
-    return True
-
-
-def _chunks_of(record: Copying) -> bytes:
-    table = record.moment.table
-    return archives.shelf(table.account, table.region, record.moment.id)
-
-
-async def _complete(record: Copying, tx: Tx) -> None:
-    backup = await get(tx, record.moment.table, record.moment.id)
-    assert backup is not None, "a backup that is being made can't be deleted"
-    # The table's counters and its rows change in the same transactions, so this is a check of our own code.
-    assert backup.items == record.items, f"{record.items} items copied of {backup.items}"
-    save(tx, msgspec.structs.replace(backup, status=AVAILABLE, chunks=record.chunks))
-    await moments.finish(tx, record.moment)
-
-
-async def _forget(cloud: Cloud, job: Job[Forgetting]) -> bool:
-    more = True
-
-    async def drop(tx: Tx) -> None:
-        nonlocal more
-        more = await archives.drop(tx, job.record.shelf, cloud.now())
-
-    while more:
-        await jobs.step(cloud.store, job, job.record, drop)
-    await jobs.step(cloud.store, job, None)
-    return True
-
-
-async def _expire(cloud: Cloud, job: Job[Expiring]) -> bool:
-    if cloud.now() < job.record.expires:
-        return False
-    record = job.record
-
-    async def end(tx: Tx) -> None:
-        row = await tx.get(_shelf(record.account, record.region), _key(record.table_name, record.backup_id))
-        if row is not None:
-            forget(tx, _decode(row))
-
-    await jobs.step(cloud.store, job, None, end)
-    return True
 
 
 def _shelf(account: str, region: str) -> bytes:

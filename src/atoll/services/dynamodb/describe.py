@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from atoll.operation import Call
-from atoll.services.dynamodb import vector_rules
+from atoll.services.dynamodb import changes, vector_rules
 from atoll.services.dynamodb.provisioning import NO_LIMIT, ON_DEMAND, decreases_today, warm_units
 from atoll.services.dynamodb.records import (
     ACTIVE,
@@ -15,13 +15,10 @@ from atoll.services.dynamodb.records import (
     Throughput,
     counters_shelf,
 )
-from atoll.store import Reader, keys, sums
+from atoll.store import Reader, sums
 
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
-
-_TABLE = "table"
-_INDEX = "index"
 
 
 async def describe(call: Call, table: Table, status: str | None = None) -> "types.TableDescription":
@@ -86,7 +83,7 @@ def provisioned_units(throughput: Throughput) -> dict[str, int]:
 async def _sizes(reader: Reader, table: Table) -> dict[str, tuple[int, ...]]:
     """(items, bytes) of the table, named "", and of each index."""
     shelf = counters_shelf(table)
-    places = [keys.pack(_TABLE), *(keys.pack(_INDEX, index.uid) for index in table.indexes)]
+    places = [changes.TABLE_COUNTER, *(changes.counter_of_index(index) for index in table.indexes)]
     rows = await reader.get_many([(shelf, place) for place in places])
     names = ["", *(index.name for index in table.indexes)]
     return {name: sums.read(row, 2) for name, row in zip(names, rows, strict=True)}

@@ -31,6 +31,7 @@ from atoll.services.dynamodb.exports import JOB, OLD_AND_NEW, Export, Exporting,
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.ledgers import COMPLETED, FAILED
 from atoll.services.dynamodb.moments import Pace
+from atoll.services.dynamodb.shards import RANGES
 from atoll.store import Tx, keys, stamps
 
 _FILE_BYTES = 8 * 1024 * 1024
@@ -156,16 +157,16 @@ class _Run:
         if record.gathered:
             return
         shelf, log = moments.undo_shelf(record.moment), records.log_shelf(self._table)
-        for shard in range(moments.SHARDS):
+        for shard in range(RANGES):
             while True:
                 moment = self._job.record.moment
-                since = (moment.gathered or [moment.stamp] * moments.SHARDS)[shard]
+                since = (moment.gathered or [moment.stamp] * RANGES)[shard]
                 prefix = bytes((shard,))
                 rows = await store.scan(log, prefix + since, prefix + self._job.record.until, _NET_ROWS)
                 if not rows:
                     break
                 following = stamps.pack(stamps.unpack(rows[-1][0][1:]) + 1)
-                gathered = [*(moment.gathered or [moment.stamp] * moments.SHARDS)]
+                gathered = [*(moment.gathered or [moment.stamp] * RANGES)]
                 gathered[shard] = following
                 after = msgspec.structs.replace(moment, gathered=gathered)
                 work = partial(self._fold, shelf, rows)

@@ -15,7 +15,7 @@ from atoll.aws.errors import AwsError
 from atoll.base.clock import Clock
 from atoll.operation import Cloud
 from atoll.reconcile import Reconciler
-from atoll.services.dynamodb import import_sources, jobs, mutations, records, restores, tables, values
+from atoll.services.dynamodb import import_sources, jobs, mutations, records, tables, values
 from atoll.services.dynamodb.import_sources import Bad
 from atoll.services.dynamodb.imports import JOB, Import, Importing, ledger
 from atoll.services.dynamodb.jobs import Job
@@ -78,7 +78,7 @@ class _Run:
             records.delete_table(tx, self._table)
             tables.sweep(tx, self._table, tables.shelves_of(self._table))
         else:
-            await restores.open_table(tx, self._table)
+            await tables.open_table(tx, self._table)
             failure = _INVALID_ITEMS if record.errors else failure
         ended = msgspec.structs.replace(
             self._one,

@@ -49,7 +49,6 @@ class Importing(msgspec.Struct):
     account: str
     region: str
     table_name: str
-    table_uid: str
     requester: jobs.Requester
     finished: str = ""  # the key up to which objects are done
     records: int = 0  # of the object after it that are done
@@ -78,7 +77,7 @@ async def import_table(call: Call, request: "types.ImportTableInput") -> "types.
     await tables.put_new(call, table)
     started = Import(ledgers.new_id(call.now), table.arn, table.id, asked, token, call.now)
     ledger.put(call.tx, call.account, call.region, started)
-    job = Importing(started.id, call.account, call.region, table.name, table.uid, jobs.requester(call))
+    job = Importing(started.id, call.account, call.region, table.name, jobs.requester(call))
     jobs.start(call.tx, jobs.key(JOB, call.account, call.region, started.id), job)
     return {"ImportTableDescription": _description(started)}
 

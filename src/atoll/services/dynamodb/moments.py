@@ -23,9 +23,9 @@ import msgspec
 from atoll.services.dynamodb import jobs, places, records, tables
 from atoll.services.dynamodb.jobs import Job
 from atoll.services.dynamodb.records import Change, Table
+from atoll.services.dynamodb.shards import RANGES
 from atoll.store import Reader, Store, Tx, keys, stamps
 
-SHARDS = 4
 _SHARD_BITS = 6  # of a place's first byte, below those that name the shard
 _TAIL_ROWS = 500
 _ROWS_FIRST = 50
@@ -184,7 +184,7 @@ async def gather(reader: Reader, moment: Moment, pace: Pace) -> tuple[Moment, di
     The same moment is answered when there is no more.
     """
     shard = _shard(moment.cursor)
-    gathered = moment.gathered or [moment.stamp] * SHARDS
+    gathered = moment.gathered or [moment.stamp] * RANGES
     rows = await _log(reader, moment, shard, gathered[shard], pace.rows)
     pace.heed(len(rows), sum(len(row) for _, row in rows))
     if not rows:
@@ -222,7 +222,7 @@ async def page(view: Reader, moment: Moment, pace: Pace) -> Page:
 async def _tail(view: Reader, moment: Moment, hi: bytes | None, pace: Pace) -> dict[bytes, bytes]:
     """The first old images, of places of this page, that are in the log but not gathered yet. However many: a page is always had."""
     shard = _shard(moment.cursor)
-    since = (moment.gathered or [moment.stamp] * SHARDS)[shard]
+    since = (moment.gathered or [moment.stamp] * RANGES)[shard]
     firsts: dict[bytes, bytes] = {}
     pace.behind = False
     while tail := await _log(view, moment, shard, since, _TAIL_ROWS):
@@ -267,7 +267,7 @@ def _shard(cursor: bytes) -> int:
 
 
 def _shard_end(shard: int) -> bytes | None:
-    return bytes(((shard + 1) << _SHARD_BITS,)) if shard + 1 < SHARDS else None
+    return bytes(((shard + 1) << _SHARD_BITS,)) if shard + 1 < RANGES else None
 
 
 def _end(rows: list[tuple[bytes, bytes]], limit: int, hi: bytes | None) -> bytes | None:

@@ -1,49 +1,36 @@
 """Restores: a new table, filled in the background with what another was. Until it is whole it is CREATING, and nobody gets at it.
 
-The items come page by page from a backup's chunks, or from a table as it was at a moment. A step writes a bounded number of
-them, through the one write path, together with the place it has come to.
+The items come from a backup, or from a table as it was at a moment: `restore_jobs` brings them.
 """
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from atoll.aws.errors import AwsError
-from atoll.base.clock import Clock
-from atoll.operation import Call, Cloud
-from atoll.reconcile import Reconciler
+from atoll.operation import Call
 from atoll.services.dynamodb import (
-    archives,
     backups,
-    changes,
     describe,
     jobs,
-    moments,
     names,
-    places,
     provisioning,
     records,
-    stored,
     table_settings,
     tables,
     vector_rules,
 )
-from atoll.services.dynamodb.backups import Backup
-from atoll.services.dynamodb.jobs import Job
-from atoll.services.dynamodb.moments import Moment, Pace
-from atoll.services.dynamodb.records import ACTIVE, CREATING, DELETING, Index, Table
+from atoll.services.dynamodb.moments import Moment
+from atoll.services.dynamodb.records import CREATING, DELETING, Index, Table
 from atoll.services.dynamodb.refusals import invalid
 from atoll.services.dynamodb.service import dynamodb
-from atoll.store import Tx
 
 if TYPE_CHECKING:
     from atoll.aws.types import dynamodb as types
 
-_FROM_BACKUP_JOB = "restore-backup"
-_FROM_MOMENT_JOB = "restore-moment"
+FROM_BACKUP_JOB = "restore-backup"
+FROM_MOMENT_JOB = "restore-moment"
 
 
 class FromBackup(msgspec.Struct):
@@ -70,13 +57,13 @@ async def restore_table_from_backup(
     summary = {"SourceBackupArn": backup.arn, "SourceTableArn": backup.source.arn, "RestoreDateTime": backup.created}
     target = await new_target(call, backup.source, request, summary)
     backups.save(call.tx, msgspec.structs.replace(backup, users=[*backup.users, target.uid]))
-    job = jobs.key(_FROM_BACKUP_JOB, target.account, target.region, target.uid)
+    job = jobs.key(FROM_BACKUP_JOB, target.account, target.region, target.uid)
     jobs.start(call.tx, job, FromBackup(records.encode(target), backup.table, backup.id))
     return {"TableDescription": await describe.describe(call, target)}
 
 
 def start_from_moment(call: Call, target: Table, moment: Moment, not_before: float) -> None:
-    job = jobs.key(_FROM_MOMENT_JOB, target.account, target.region, target.uid)
+    job = jobs.key(FROM_MOMENT_JOB, target.account, target.region, target.uid)
     jobs.start(call.tx, job, FromMoment(records.encode(target), moment, not_before))
 
 
@@ -164,94 +151,3 @@ def _vectors(source: Table, request: Any) -> list[dict[str, Any]]:
     if chosen - {vector["IndexName"] for vector in source.vectors}:
         raise invalid("VectorIndexOverride does not match the vector indexes of the source")
     return [vector for vector in source.vectors if vector["IndexName"] in chosen]
-
-
-def reconcilers(cloud: Cloud, clock: Clock) -> list[Reconciler]:
-    return [jobs.reconciler("restores", partial(restore_all, cloud), cloud, clock)]
-
-
-async def restore_all(cloud: Cloud) -> None:
-    await jobs.each(cloud.store, _FROM_BACKUP_JOB, FromBackup, partial(_from_backup, cloud))
-    await jobs.each(cloud.store, _FROM_MOMENT_JOB, FromMoment, partial(_from_moment, cloud))
-
-
-async def _from_backup(cloud: Cloud, job: Job[FromBackup]) -> bool:
-    source, target = records.decode_table(job.record.source), records.decode_table(job.record.target)
-    of = archives.shelf(source.account, source.region, job.record.backup_id)
-    backup = await backups.get(cloud.store, source, job.record.backup_id)
-    assert backup is not None, "a backup in use can't be deleted"
-    while job.record.number < backup.chunks:
-        at = job.record
-        chunk = await archives.find(cloud.store, of, at.number)
-        rows = await asyncio.to_thread(archives.unpack, cloud.blobs, chunk)
-        done = at.offset
-        for batch in batches(rows[at.offset :]):
-            done += len(batch)
-            after = msgspec.structs.replace(at, offset=done)
-            await jobs.step(cloud.store, job, after, partial(fill, target, batch))
-        await jobs.step(cloud.store, job, msgspec.structs.replace(at, number=at.number + 1, offset=0))
-    await jobs.step(cloud.store, job, None, partial(_complete_from_backup, job.record, backup))
-    return True
-
-
-async def _complete_from_backup(record: FromBackup, backup: Backup, tx: Tx) -> None:
-    target = records.decode_table(record.target)
-    await open_table(tx, target)
-    found = await backups.get(tx, backup.source, backup.id)
-    if found is not None:
-        users = [user for user in found.users if user != target.uid]
-        backups.save(tx, msgspec.structs.replace(found, users=users))
-
-
-async def _from_moment(cloud: Cloud, job: Job[FromMoment]) -> bool:
-    if cloud.now() <= job.record.not_before:
-        return False
-    pace, target = Pace(), records.decode_table(job.record.target)
-    while not job.record.moment.exhausted:
-        found = await moments.read(cloud.store, job, pace)
-        at = job.record
-        for batch in batches(found.rows):
-            cursor = places.place(target, records.decode_item(batch[-1])) + b"\x00"
-            moment = msgspec.structs.replace(at.moment, cursor=cursor)
-            after = msgspec.structs.replace(at, moment=moment)
-            await jobs.step(cloud.store, job, after, partial(fill, target, batch))
-        await jobs.step(cloud.store, job, msgspec.structs.replace(at, moment=found.after))
-    await jobs.step(cloud.store, job, None, partial(_complete_from_moment, job.record))
-    return True
-
-
-async def _complete_from_moment(record: FromMoment, tx: Tx) -> None:
-    await open_table(tx, records.decode_table(record.target))
-    await moments.finish(tx, record.moment)
-
-
-def batches(rows: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """What one transaction may write."""
-    batch: list[bytes] = []
-    size_bytes = 0
-    for row in rows:
-        if batch and (len(batch) == jobs.BATCH_ROWS_MAX or size_bytes + len(row) > jobs.BATCH_BYTES_MAX):
-            yield batch
-            batch, size_bytes = [], 0
-        batch.append(row)
-        size_bytes += len(row)
-    if batch:
-        yield batch
-
-
-async def fill(target: Table, rows: Sequence[bytes], tx: Tx) -> None:
-    """Writes items that are not there yet: the step's record tells that."""
-    for row in rows:
-        item = stored.read(row)
-        changes.write(tx, target, places.place(target, item.item), None, item)
-
-
-async def open_table(tx: Tx, target: Table) -> None:
-    """It is whole: from now on it is a table like any other."""
-    table = await records.get_own_table(tx, target.account, target.region, target.name)
-    if table is None or table.uid != target.uid:
-        return
-    table.status = ACTIVE
-    if table.restored:
-        table.restored["RestoreInProgress"] = False
-    records.put_table(tx, table)

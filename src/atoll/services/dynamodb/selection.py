@@ -17,7 +17,6 @@ from atoll.services.dynamodb.paging import Fetch, Page, Source, Span
 from atoll.services.dynamodb.records import Item
 from atoll.services.dynamodb.refusals import invalid, validation
 
-_ON_DEMAND_PARTITIONS = 4
 _LAST_PARTITION = 3
 
 

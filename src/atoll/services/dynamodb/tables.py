@@ -27,6 +27,7 @@ from atoll.services.dynamodb import (
 from atoll.services.dynamodb.describe import describe
 from atoll.services.dynamodb.names import ADDRESSES_KEPT_MAX, Address, check_name, locate
 from atoll.services.dynamodb.records import (
+    ACTIVE,
     CREATING,
     DELETING,
     LOGGING,
@@ -203,6 +204,17 @@ async def get(call: Call, name: str) -> Table | None:
 def _row_of(account: str, region: str, name: str) -> tuple[bytes, bytes]:
     address = locate(account, region, name)
     return tables_shelf(address.account, address.region), table_key(address.name)
+
+
+async def open_table(tx: Tx, made: Table) -> None:
+    """One that was restored or imported is whole: from now on it is a table like any other."""
+    table = await records.get_own_table(tx, made.account, made.region, made.name)
+    if table is None or table.uid != made.uid:
+        return
+    table.status = ACTIVE
+    if table.restored:
+        table.restored["RestoreInProgress"] = False
+    records.put_table(tx, table)
 
 
 def index_of(table: Table, name: str) -> Index:

@@ -7,7 +7,6 @@ from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholde
 
 PATH_LEVELS_MAX = 32
 
-Resolved = Path | str | Call
 """What an operand is: a path (tuple), the name of a value (str), or a call."""
 
 
