@@ -64,7 +64,7 @@ async def _copy(cloud: Cloud, job: Job[Copying]) -> bool:
             await jobs.step(cloud.store, job, msgspec.structs.replace(at, moment=found.after))
             continue
         chunk = await asyncio.to_thread(archives.pack, cloud.blobs, found.rows)
-        after = Copying(found.after, at.table_name, at.chunks + 1, at.items + len(found.rows))
+        after = Copying(found.after, at.chunks + 1, at.items + len(found.rows))
 
         async def put(tx: Tx, of: bytes = of, number: int = at.chunks, chunk: archives.Chunk = chunk) -> None:
             archives.put(tx, of, number, chunk)

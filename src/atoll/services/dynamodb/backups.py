@@ -59,7 +59,6 @@ class Backup(msgspec.Struct, omit_defaults=True):
 
 class Copying(msgspec.Struct):
     moment: Moment
-    table_name: str
     chunks: int = 0
     items: int = 0
 
@@ -180,7 +179,7 @@ async def _start(call: Call, table: Table, name: str, kind: str) -> Backup:
         jobs.start(call.tx, jobs.key(EXPIRY_JOB, table.account, table.region, backup_id), expiring)
     save(call.tx, backup)
     moments.mark(call.tx, table.account, table.region, backup_id)
-    copying = Copying(Moment(backup_id, source, b""), table.name)
+    copying = Copying(Moment(backup_id, source, b""))
     jobs.start(call.tx, jobs.key(COPY_JOB, table.account, table.region, backup_id), copying)
     return backup
 
