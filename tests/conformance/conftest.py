@@ -167,6 +167,15 @@ def new_table(dynamodb: Any) -> Iterator[Callable[..., str]]:
             dynamodb.delete_table(TableName=name)
 
 
+@pytest.fixture
+def target(dynamodb: Any) -> Iterator[str]:
+    """The name of a table that is to be, by a restore or an import: it goes after the test."""
+    name = f"t-{uuid.uuid4().hex[:20]}"
+    yield name
+    with suppress(ClientError):
+        dynamodb.delete_table(TableName=name)
+
+
 def empty_bucket(s3: Any, name: str) -> None:
     for upload in s3.list_multipart_uploads(Bucket=name).get("Uploads", []):
         s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])

@@ -1,6 +1,6 @@
 """How a test says that a call must be refused, and exactly how."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,3 +20,10 @@ def refused(code: str, status: int, message: str | None = None, **members: str) 
     if message is not None:
         assert error["Message"] == message
     assert {name: error.get(name) for name in members} == members
+
+
+def refusal(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
+    """The code and the message with which a call is refused, for tests that go through many."""
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]

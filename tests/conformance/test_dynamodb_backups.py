@@ -1,7 +1,6 @@
 """Backups of tables, and tables restored from them, through boto3."""
 
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.waiting import active, items_of, refusal, until
+from tests.conformance.refusals import refusal
+from tests.conformance.waiting import active, items_of, until
 
 NOWHERE = "arn:aws:dynamodb:us-east-1:123456789012:table/table-name/backup/01623095754481-2cfcd6f9"
 
@@ -29,14 +29,6 @@ def back_up(dynamodb: Any) -> Iterator[Callable[..., str]]:
     for arn in made:
         with suppress(ClientError):
             dynamodb.delete_backup(BackupArn=arn)
-
-
-@pytest.fixture
-def target(dynamodb: Any) -> Iterator[str]:
-    name = f"restored-{uuid.uuid4().hex[:12]}"
-    yield name
-    with suppress(ClientError):
-        dynamodb.delete_table(TableName=name)
 
 
 def status(dynamodb: Any, arn: str) -> str:

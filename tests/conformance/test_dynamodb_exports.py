@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.conformance.waiting import refusal, until
+from tests.conformance.refusals import refusal
+from tests.conformance.waiting import until
 
 ON = {"PointInTimeRecoveryEnabled": True}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.waiting import refusal
+from tests.conformance.refusals import refusal
 
 
 @pytest.fixture

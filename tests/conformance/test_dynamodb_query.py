@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conformance.waiting import refusal
+from tests.conformance.refusals import refusal
 
 ATTRIBUTES = [{"AttributeName": name, "AttributeType": kind} for name, kind in (("p", "S"), ("c", "S"), ("n", "N"))]
 BY_N = [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}]

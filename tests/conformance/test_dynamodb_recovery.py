@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conformance.refusals import refused
-from tests.conformance.waiting import active, items_of, refusal, until
+from tests.conformance.refusals import refusal, refused
+from tests.conformance.waiting import active, items_of, until
 
 ON = {"PointInTimeRecoveryEnabled": True}
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.conformance.waiting import refusal
+from tests.conformance.refusals import refusal
 
 COUNT = 30
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from tests.conformance.waiting import active, refusal, until
+from tests.conformance.refusals import refusal
+from tests.conformance.waiting import active, until
 
 FAR = 1e-6
 

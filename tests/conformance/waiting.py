@@ -4,9 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-from botocore.exceptions import ClientError
-
 SECONDS_MAX = 60.0
 _EVERY_SECONDS = 0.1
 
@@ -24,13 +21,6 @@ def items_of(dynamodb: Any, table: str) -> dict[str, Any]:
     """Everything in a table of boto3's tests, by partition key."""
     pages = dynamodb.get_paginator("scan").paginate(TableName=table)
     return {item["p"]["S"]: item for page in pages for item in page["Items"]}
-
-
-def refusal(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
-    """The code and the message with which it is refused."""
-    with pytest.raises(ClientError) as caught:
-        call(**request)
-    return caught.value.response["Error"]["Code"], caught.value.response["Error"]["Message"]
 
 
 def active(dynamodb: Any, table: str) -> Any:

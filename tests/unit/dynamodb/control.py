@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from tests.support import TestCloud
+from tests.unit.dynamodb.writing import write
 
 from atoll.aws.errors import AwsError
-from atoll.services.dynamodb import backfill, changes, records, stored, table_updates, tables, values  # noqa: F401
-from atoll.services.dynamodb.places import place
+from atoll.services.dynamodb import backfill, records, table_updates, tables  # noqa: F401
 from atoll.services.dynamodb.service import dynamodb
 
 REGION = "us-east-1"
@@ -66,11 +66,8 @@ class Control:
         """As an operation on items would."""
 
         async def attempt(tx):
-            row = await tx.get(records.tables_shelf(self.cloud.identity.account, REGION), records.table_key(name))
-            table = records.decode_table(row)
-            where, size_bytes = place(table, item), values.take_item(item)
-            before = await tx.get(records.items_shelf(table), where)
-            changes.write(tx, table, where, before and stored.read(before), stored.new(item, size_bytes))
+            table = await records.get_table(tx, self.cloud.identity.account, REGION, name)
+            await write(tx, table, item, item)
 
         asyncio.run(self.cloud.store.run(attempt))
 

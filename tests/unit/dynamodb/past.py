@@ -6,20 +6,18 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tests.support import ACCOUNT, TestCloud
+from tests.unit.dynamodb.writing import write
 
 from atoll.services.dynamodb import (
     backfill,
     backup_jobs,
     backups,
-    changes,
     jobs,
     moments,
-    places,
     records,
     recovery,
     restore_jobs,
     restores,
-    stored,
 )
 from atoll.services.dynamodb.moments import Pace
 from atoll.services.dynamodb.records import Table
@@ -61,22 +59,18 @@ class Past:
         )
 
     async def table(self, name: str = "source") -> Table:
-        row = await self.cloud.store.get(records.tables_shelf(ACCOUNT, REGION), records.table_key(name))
-        assert row is not None, name
-        return records.decode_table(row)
+        table = await records.get_table(self.cloud.store, ACCOUNT, REGION, name)
+        assert table is not None, name
+        return table
 
     async def write(self, key: str, value: str | None, name: str = "source") -> None:
         """Through the one write path. None deletes."""
 
         async def attempt(tx: Tx) -> None:
-            row = await tx.get(records.tables_shelf(ACCOUNT, REGION), records.table_key(name))
-            assert row is not None
-            table, item = records.decode_table(row), {"k": {"S": key}, "v": {"N": value or "0"}}
-            place = places.place(table, item)
-            old = await tx.get(records.items_shelf(table), place)
-            before = None if old is None else stored.read(old)
-            after = None if value is None else stored.new(item, 2 + len(key) + 2)
-            changes.write(tx, table, place, before, after)
+            table = await records.get_table(tx, ACCOUNT, REGION, name)
+            assert table is not None
+            item = {"k": {"S": key}, "v": {"N": value or "0"}}
+            await write(tx, table, item, None if value is None else item)
 
         await self.cloud.store.run(attempt)
 
@@ -107,8 +101,7 @@ class Past:
 
         async def disturbed_step(*arguments: Any) -> None:
             await step(*arguments)
-            row = await self.cloud.store.get(records.tables_shelf(ACCOUNT, REGION), records.table_key("source"))
-            if row is not None:
+            if await records.get_table(self.cloud.store, ACCOUNT, REGION, "source") is not None:
                 await self.disturb(writes)
 
         monkeypatch.setattr(jobs, "step", disturbed_step)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.support import ACCOUNT, TestCloud
+from tests.unit.dynamodb.writing import write
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, perform
@@ -23,7 +24,6 @@ from atoll.services.dynamodb import (  # noqa: F401
 )
 from atoll.services.dynamodb.records import Item, Table
 from atoll.services.dynamodb.service import dynamodb, dynamodbstreams
-from atoll.store import Tx
 
 REGION = "us-east-1"
 
@@ -71,16 +71,7 @@ class StreamingCloud:
         self._write(name, {"p": {"S": p}}, None)
 
     def _write(self, name: str, key: Item, item: Item | None) -> None:
-        """By the one write path, as every operation does."""
-        table = self.table(name)
-        place = places.place(table, key)
-
-        async def attempt(tx: Tx) -> None:
-            row = await tx.get(records.items_shelf(table), place)
-            after = None if item is None else stored.new(item, values.take_item(item))
-            changes.write(tx, table, place, None if row is None else stored.read(row), after)
-
-        asyncio.run(self.store.run(attempt))
+        asyncio.run(self.store.run(lambda tx: write(tx, self.table(name), key, item)))
 
     def items(self, name: str = "table") -> list[str]:
         shelf = records.items_shelf(self.table(name))

@@ -49,6 +49,14 @@ def text_item(**attributes: str) -> Item:
     return {name: {"S": text} for name, text in attributes.items()}
 
 
+async def write(tx: Tx, table: Table, key: Item, item: Item | None) -> Written:
+    """By the one write path, as every operation does. No item: what is there goes."""
+    place = places.place(table, key)
+    row = await tx.get(records.items_shelf(table), place)
+    after = None if item is None else stored.new(item, values.take_item(item))
+    return changes.write(tx, table, place, None if row is None else stored.read(row), after)
+
+
 class TableInMemory:
     """One table, and the store it is in."""
 
@@ -63,14 +71,7 @@ class TableInMemory:
         return self._change(key, None)
 
     def _change(self, key: Item, item: Item | None) -> Written:
-        place = places.place(self.table, key)
-
-        async def attempt(tx: Tx) -> Written:
-            row = await tx.get(records.items_shelf(self.table), place)
-            after = None if item is None else stored.new(item, values.take_item(item))
-            return changes.write(tx, self.table, place, None if row is None else stored.read(row), after)
-
-        return asyncio.run(self.store.run(attempt))
+        return asyncio.run(self.store.run(lambda tx: write(tx, self.table, key, item)))
 
     def rows(self, shelf: bytes) -> list[tuple[bytes, bytes]]:
         return [(k, v) for (p, k), v in sorted(self.store.rows.items()) if p == shelf]
