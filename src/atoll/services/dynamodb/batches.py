@@ -1,6 +1,6 @@
 """BatchGetItem and BatchWriteItem: many items of many tables in one request, each on its own as far as throttling goes."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,13 @@ def _gets(table: Table, given: str, part: Request, projection: Projection | None
     for key in part["Keys"]:
         key_rules.check_key(table, key)
         gets.append(_Get(table, given, key, places.place(table, key), consistent, projection))
-    if len({get.place for get in gets}) < len(gets):
-        raise validation(_DUPLICATES)
+    check_different([get.place for get in gets])
     return gets
+
+
+def check_different(targets: Sequence[Hashable]) -> None:
+    if len(set(targets)) < len(targets):
+        raise validation(_DUPLICATES)
 
 
 def _left(asked: Mapping[str, Request], unprocessed: list[_Get]) -> dict[str, Request]:
@@ -111,8 +115,7 @@ async def batch_write_item(call: Call, request: Request) -> Reply:
     for given, writes in asked.items():
         table = await tables.find(call, given)
         batch = [_mutation(table, write, size) for write, size in zip(writes, sizes[given], strict=True)]
-        if len({mutation.place for mutation in batch}) < len(batch):
-            raise validation(_DUPLICATES)
+        check_different([mutation.place for mutation in batch])
         wanted += [(given, write, mutation) for write, mutation in zip(writes, batch, strict=True)]
     outcomes = await mutations.evaluate_all(call.tx, [mutation for _, _, mutation in wanted])
     meter = Meter(request.get("ReturnConsumedCapacity"))

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from atoll.services.dynamodb import selection
 from atoll.services.dynamodb.expressions import conditions, projections
 from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import Condition
 from atoll.services.dynamodb.expressions.key_conditions import compile_key_condition
 from atoll.services.dynamodb.expressions.projections import Projection
 from atoll.services.dynamodb.records import Item, Table
-from atoll.services.dynamodb.refusals import invalid, validation
+from atoll.services.dynamodb.refusals import invalid
 
 _KEYS, _FILTER, _PROJECTION = "KeyConditionExpression", "FilterExpression", "ProjectionExpression"
 
@@ -41,11 +42,8 @@ def compile_filter(table: Table, asked: Mapping[str, Any] | None) -> Filter | No
         tests.append(conditions.compile_condition(asked[_KEYS], bindings, _KEYS))
     if _FILTER in asked:
         test = conditions.compile_condition(asked[_FILTER], bindings, _FILTER)
-        keys = [name for name in table.key_names if name in test.attributes]
-        if keys and _KEYS in asked:
-            raise validation(
-                f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {keys[0]}"
-            )
+        if _KEYS in asked:
+            selection.check_filters_no_key(table.key_names, test.attributes)
         tests.append(test)
     projection = projections.compile_projection(asked[_PROJECTION], bindings) if _PROJECTION in asked else None
     bindings.check_all_used()

@@ -46,7 +46,7 @@ async def query(call: Call, request: Request) -> Reply:
         span.go_on_after(paging.place_of(source, start))
     if wanted.filter is not None:
         told = "QueryFilter" if request.get("QueryFilter") else "Filter Expression"
-        _check_filter_keys(source, wanted.filter.attributes, told)
+        selection.check_filters_no_key((*source.hash, *source.range), wanted.filter.attributes, told)
     selection.check_filter(source, wanted)
     reading = Reading(source, span, wanted, request.get("Limit"), bool(request.get("ConsistentRead")))
     return await selection.answer(call, request, reading)
@@ -141,9 +141,3 @@ def _check_boundaries(source: Source, condition: KeyCondition, start: Item) -> N
 
 def _told(value: dict[str, str]) -> str:
     return "{" + ", ".join(f"{kind}:{content}" for kind, content in value.items()) + "}"
-
-
-def _check_filter_keys(source: Source, attributes: frozenset[str], told: str) -> None:
-    for name in (*source.hash, *source.range):
-        if name in attributes:
-            raise validation(f"{told} can only contain non-primary key attributes: Primary key attribute: {name}")

@@ -1,6 +1,6 @@
 """What Query and Scan answer of the rows they look at: the filter, Select, the projection; and what the reading costs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -61,9 +61,8 @@ def of_request(request: Mapping[str, Any], bindings: Bindings, filter_member: st
     """What can be said before the table is known. `filter_member`: QueryFilter or ScanFilter."""
     filtering = _filter(request, bindings, filter_member)
     names = request.get("AttributesToGet")
-    if names is not None and len(set(names)) < len(names):
-        twice = next(name for position, name in enumerate(names) if name in names[:position])
-        raise invalid(f"Duplicate value in attribute name: {twice}")
+    if names is not None:
+        projections.check_distinct(names)
     paging.take_start_key(request.get("ExclusiveStartKey"))
     projection: Projecting | None = None
     if names is not None:
@@ -140,6 +139,13 @@ def check_filter(source: Source, selection: Selection) -> None:
     missing = missing_of(source, selection.filter.attributes)
     if missing:
         raise unprojected_filter(source, missing)
+
+
+def check_filters_no_key(key_names: Iterable[str], attributes: Container[str], told: str = "Filter Expression") -> None:
+    """Of what a key condition has chosen already."""
+    for name in key_names:
+        if name in attributes:
+            raise validation(f"{told} can only contain non-primary key attributes: Primary key attribute: {name}")
 
 
 def unprojected_filter(source: Source, missing: Sequence[str]) -> AwsError:

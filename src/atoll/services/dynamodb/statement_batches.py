@@ -7,6 +7,7 @@ from typing import Any
 from atoll.aws.errors import AwsError
 from atoll.operation import Call, Reply, Request
 from atoll.services.dynamodb import (
+    batches,
     contributors,
     items,
     key_rules,
@@ -21,13 +22,12 @@ from atoll.services.dynamodb import (
 from atoll.services.dynamodb.capacity import Meter
 from atoll.services.dynamodb.mutations import Mutation, Outcome
 from atoll.services.dynamodb.partiql import plans
-from atoll.services.dynamodb.partiql.tree import Delete, Exists, Insert, Select, Statement, Update
+from atoll.services.dynamodb.partiql.tree import Select, Write
 from atoll.services.dynamodb.records import Item, Table
 from atoll.services.dynamodb.refusals import validation
 from atoll.services.dynamodb.service import dynamodb
 
 _SHORT_CODES = {"ValidationException": "ValidationError", "ThrottlingException": "ThrottlingError"}
-_DUPLICATES = "Provided list of item keys contains duplicates"
 _MIXED = "Read and write requests together in the same batch is not supported."
 
 
@@ -36,7 +36,7 @@ class _Member:
     """One statement of a batch, and what has become of it."""
 
     request: Request
-    statement: Statement | None = None
+    statement: Select | Write | None = None
     table: Table | None = None
     key: Item | None = None
     mutation: Mutation | None = None
@@ -55,7 +55,7 @@ class _Member:
 
     @property
     def target(self) -> str:
-        assert isinstance(self.statement, Select | Insert | Update | Delete), "a batch of nothing"
+        assert self.statement is not None, "a batch of nothing"
         return self.statement.target.table
 
 
@@ -86,8 +86,6 @@ async def batch_execute_statement(call: Call, request: Request) -> Reply:
 def _parse_member(request: Request) -> _Member:
     try:
         statement = statements.parse_request(request)
-        if isinstance(statement, Exists):
-            raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
         if not isinstance(statement, Select):
             statements.check_returning(statement)
     except AwsError as error:
@@ -100,7 +98,7 @@ def _parse_member(request: Request) -> _Member:
 async def _fit(call: Call, member: _Member) -> None:
     """Which item of which table a statement is of."""
     statement = member.statement
-    assert isinstance(statement, Select | Insert | Update | Delete), "a statement that was refused"
+    assert statement is not None, "a statement that was refused"
     try:
         table = member.table = await tables.find(call, statement.target.table)
         if not isinstance(statement, Select):
@@ -118,8 +116,7 @@ async def _fit(call: Call, member: _Member) -> None:
 
 def _check_different(members: Sequence[_Member]) -> None:
     targets = [(m.table.uid, places.place(m.table, m.key)) for m in members if m.table is not None and m.key]
-    if len(set(targets)) < len(targets):
-        raise validation(_DUPLICATES)
+    batches.check_different(targets)
 
 
 async def _run_reads(call: Call, members: Sequence[_Member], meter: Meter) -> None:
@@ -152,7 +149,7 @@ async def _run_writes(call: Call, members: Sequence[_Member], meter: Meter) -> N
             meter.write_failed(mutation.table, before)
             continue
         assert isinstance(outcome, Outcome), "a statement that failed is carried out"
-        assert isinstance(member.statement, Insert | Update | Delete)
+        assert isinstance(member.statement, Write)
         await statements.apply(call, mutation, outcome, meter)
         member.item = statements.returned(member.statement, mutation, outcome)
 

@@ -35,8 +35,6 @@ NO_KEY = "Select statements within {} must specify the primary key in the where 
 @dynamodb.stream("ExecuteStatement")
 async def execute_statement(call: Call, request: Request) -> Reply:
     statement = parse_request(request)
-    if isinstance(statement, Exists):
-        raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
     if isinstance(statement, Select):
         select = statement
         return await call.read(lambda call: _select(call, request, select))
@@ -46,14 +44,16 @@ async def execute_statement(call: Call, request: Request) -> Reply:
     return await call.write(lambda call: _write(call, request, write))
 
 
-def parse_request(request: Request) -> Statement:
-    """Raises ValidationException."""
+def parse_request(request: Request) -> Select | Write:
+    """Of a statement that is alone, or in a batch. Raises ValidationException."""
     parameters = request.get("Parameters", [])
     for value in parameters:
         values.take_value(value)
     statement = parse(request["Statement"], parameters)
     if isinstance(statement, Update | Delete) and statement.target.index is not None:
         raise validation(NOT_OF_INDEX)
+    if isinstance(statement, Exists):
+        raise validation("EXISTS can only be used in ExecuteTransaction write requests.")
     return statement
 
 

@@ -10,7 +10,7 @@ from atoll.services.dynamodb.expressions.conditions import kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import UNKNOWN_FUNCTION, Cursor, Reference
 from atoll.services.dynamodb.records import Item
-from atoll.services.dynamodb.refusals import validation
+from atoll.services.dynamodb.refusals import invalid
 
 _WHAT = "ProjectionExpression"
 _PLANS_KEPT_MAX = 512
@@ -35,15 +35,22 @@ def compile_projection(text: str, bindings: Bindings) -> Projection:
     return projection
 
 
+def check_distinct(names: Sequence[str]) -> None:
+    """Raises ValidationException for an attribute that AttributesToGet names twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise invalid(f"Duplicate value in attribute name: {name}")
+        seen.add(name)
+
+
 def from_attributes(names: Sequence[str]) -> Projection:
     """Of AttributesToGet, whose names are top-level whatever dots they have."""
     attribute_values.check_names(names)
+    check_distinct(names)
     tree, leaf = paths.Tree(), paths.Tree()
     leaf.leaf = _WHAT
     for name in names:
-        if name in tree.children:
-            message = f"One or more parameter values were invalid: Duplicate value in attribute name: {name}"
-            raise validation(message)
         tree.children[name] = leaf
     return Projection(tree, frozenset(names))
 
