@@ -4,7 +4,7 @@ Members are named by their path in lower camel case: 'keySchema.1.member.keyType
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -74,30 +74,43 @@ class Constraint:
 
     @property
     def demands(self) -> tuple[str, ...]:
-        """All of them, in AWS's words."""
-        what = "value" if self.is_number else "length"
-        told = (
-            f"Member must satisfy enum value set: [{', '.join(self.choices)}]" if self.choices else "",
-            f"Member must have {what} less than or equal to {self.most}" if self.most is not None else "",
-            f"Member must have {what} greater than or equal to {self.least}" if self.least is not None else "",
-            f"Member must satisfy regular expression pattern: {self.pattern.pattern}" if self.pattern else "",
-        )
+        """All of them, in AWS's words, in the order in which it tells them of a map's keys and values."""
+        told = (self._choices_told, self._most_told, self._least_told, self._pattern_told)
         return tuple(text for text in told if text)
 
     def unmet_by(self, value: Any) -> list[str]:
-        """Those that the value does not meet."""
+        """Those that the value does not meet, in the order in which AWS tells them of everything else."""
         size = value if self.is_number else _length(value)
-        what = "value" if self.is_number else "length"
         unmet = []
         if self.choices and value not in self.choices:
-            unmet.append(f"Member must satisfy enum value set: [{', '.join(self.choices)}]")
+            unmet.append(self._choices_told)
         if self.pattern is not None and not self.pattern.fullmatch(value):
-            unmet.append(f"Member must satisfy regular expression pattern: {self.pattern.pattern}")
+            unmet.append(self._pattern_told)
         if self.most is not None and size > self.most:
-            unmet.append(f"Member must have {what} less than or equal to {self.most}")
+            unmet.append(self._most_told)
         if self.least is not None and size < self.least:
-            unmet.append(f"Member must have {what} greater than or equal to {self.least}")
+            unmet.append(self._least_told)
         return unmet
+
+    @property
+    def _measure(self) -> str:
+        return "value" if self.is_number else "length"
+
+    @property
+    def _choices_told(self) -> str:
+        return f"Member must satisfy enum value set: [{', '.join(self.choices)}]" if self.choices else ""
+
+    @property
+    def _most_told(self) -> str:
+        return "" if self.most is None else f"Member must have {self._measure} less than or equal to {self.most}"
+
+    @property
+    def _least_told(self) -> str:
+        return "" if self.least is None else f"Member must have {self._measure} greater than or equal to {self.least}"
+
+    @property
+    def _pattern_told(self) -> str:
+        return f"Member must satisfy regular expression pattern: {self.pattern.pattern}" if self.pattern else ""
 
 
 _NONE: Final = Constraint()
@@ -120,14 +133,14 @@ class _TableArn(Constraint):
     def unmet_by(self, value: Any) -> list[str]:
         if value == "" or value.startswith("arn:"):
             return Constraint.unmet_by(self, value)
-        return _TABLE_NAME.unmet_by(value)
+        return TABLE_NAME.unmet_by(value)
 
     @property
     def demands(self) -> tuple[str, ...]:
-        return _TABLE_NAME.demands
+        return TABLE_NAME.demands
 
 
-_TABLE_NAME: Final = Constraint(3, 255, _compiled("[a-zA-Z0-9_.-]+"))
+TABLE_NAME: Final = Constraint(3, 255, _compiled("[a-zA-Z0-9_.-]+"))
 _TABLE_ARN: Final = _TableArn(1, 1024)
 TABLE_ARN_PATTERN: Final = r"arn:.{0,1020}|[a-zA-Z0-9_.-]{3,255}"
 """What meets the rules of a table's name or ARN."""
@@ -168,9 +181,12 @@ def check(shape: Shape, value: dict[str, Any]) -> None:
         raise AwsError("ValidationException", text)
     complaints = list(islice(_Complaints(terse=shape.name in _TERSE).of_members(shape, value, ()), COMPLAINTS_MAX))
     if complaints:
-        errors = "error" if len(complaints) == 1 else "errors"
-        text = f"{len(complaints)} validation {errors} detected: {'; '.join(complaints)}"
-        raise AwsError("ValidationException", text)
+        raise refusal(complaints)
+
+
+def refusal(complaints: Sequence[str]) -> AwsError:
+    errors = "error" if len(complaints) == 1 else "errors"
+    return AwsError("ValidationException", f"{len(complaints)} validation {errors} detected: {'; '.join(complaints)}")
 
 
 class _Member(str):
@@ -248,13 +264,16 @@ def _first(shape: Shape, value: Any, most: int | None) -> Any:
     return value[:most] if shape.type == "list" else dict(islice(value.items(), most))
 
 
+_CLOSING = {"[": "]", "{": "}"}
+
+
 def _cut(pieces: Iterator[str]) -> str:
     found, room = [], SHOWN_CHARACTERS_MAX
     for piece in pieces:
         found.append(piece[:room])
         room -= len(piece)
         if room < 0:
-            found.append("...")
+            found.append(f"...{_CLOSING.get(found[0], '')}")
             break
     return "".join(found)
 

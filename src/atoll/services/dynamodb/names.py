@@ -4,13 +4,10 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from atoll.aws import constraints
 from atoll.services.dynamodb.refusals import invalid, validation
 
-NAME_CHARACTERS_MIN = 3
-NAME_CHARACTERS_MAX = 255
 ADDRESSES_KEPT_MAX = 4096
-_PATTERN = "[a-zA-Z0-9_.-]+"
-_NAME = re.compile(_PATTERN)
 _ARN = re.compile(r"arn:aws:dynamodb:([a-z0-9-]+):(\d{12}):table/([a-zA-Z0-9_.-]{3,255})(/.+)?")
 
 
@@ -68,13 +65,8 @@ def locate(account: str, region: str, given: str) -> Address:
 
 def check_name(name: str, member: str = "tableName") -> None:
     """Raises ValidationException that tells all that is wrong with the name."""
-    wrong = []
-    if not _NAME.fullmatch(name):
-        wrong.append(f"Member must satisfy regular expression pattern: {_PATTERN}")
-    if len(name) < NAME_CHARACTERS_MIN:
-        wrong.append(f"Member must have length greater than or equal to {NAME_CHARACTERS_MIN}")
-    if len(name) > NAME_CHARACTERS_MAX:
-        wrong.append(f"Member must have length less than or equal to {NAME_CHARACTERS_MAX}")
-    if wrong:
-        errors = "; ".join(f"Value '{name}' at '{member}' failed to satisfy constraint: {what}" for what in wrong)
-        raise validation(f"{len(wrong)} validation error{'s' if len(wrong) > 1 else ''} detected: {errors}")
+    unmet = constraints.TABLE_NAME.unmet_by(name)
+    if unmet:
+        raise constraints.refusal(
+            [f"Value '{name}' at '{member}' failed to satisfy constraint: {what}" for what in unmet]
+        )
