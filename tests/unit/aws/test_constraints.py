@@ -172,7 +172,7 @@ def test_of_a_great_value_only_the_beginning_is_told() -> None:
     message = refusal("TransactGetItems", {"TransactItems": many})
     assert message.startswith(f"1 validation error detected: {start}")
     assert message.endswith(
-        "...' at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100"
+        "...]' at 'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100"
     )
     assert 16 * 1024 < len(message) < 17 * 1024
     assert len(refusal("PutItem", {"TableName": "a" * 10**6, "Item": {}})) < 17 * 1024
