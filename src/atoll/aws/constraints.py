@@ -181,10 +181,17 @@ def check(shape: Shape, value: dict[str, Any]) -> None:
         raise AwsError("ValidationException", text)
     complaints = list(islice(_Complaints(terse=shape.name in _TERSE).of_members(shape, value, ()), COMPLAINTS_MAX))
     if complaints:
-        raise refusal(complaints)
+        raise _refusal(complaints)
 
 
-def refusal(complaints: Sequence[str]) -> AwsError:
+def hold(value: Any, member: str, constraint: Constraint) -> None:
+    """Of one member that has more to meet than the model tells: raises the same."""
+    unmet = constraint.unmet_by(value)
+    if unmet:
+        raise _refusal([f"Value '{value}' at '{member}' failed to satisfy constraint: {what}" for what in unmet])
+
+
+def _refusal(complaints: Sequence[str]) -> AwsError:
     errors = "error" if len(complaints) == 1 else "errors"
     return AwsError("ValidationException", f"{len(complaints)} validation {errors} detected: {'; '.join(complaints)}")
 

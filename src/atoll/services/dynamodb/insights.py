@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from atoll.aws import constraints
+from atoll.aws.constraints import Constraint
 from atoll.operation import Call
 from atoll.services.dynamodb import contributors, records, tables
 from atoll.services.dynamodb.records import Index, Table
@@ -72,11 +74,8 @@ async def list_contributor_insights(
 ) -> "types.ListContributorInsightsOutput":
     """Of all that have ever been set, by the names of tables and indexes: the token is the last pair told."""
     limit = request.get("MaxResults", 0) or SUMMARIES_PER_PAGE_MAX
-    if limit < 0:  # The model tells only the most.
-        raise validation(
-            f"1 validation error detected: Value '{limit}' at 'maxResults' failed to satisfy constraint: "
-            "Member must have value greater than or equal to 0"
-        )
+    # The model tells only the most.
+    constraints.hold(limit, "maxResults", Constraint(least=0, is_number=True))
     after = _after(request.get("NextToken"))
     only = await tables.find(call, request["TableName"]) if "TableName" in request else None
     lo = keys.pack(after[0]) if only is None else records.table_key(only.name)

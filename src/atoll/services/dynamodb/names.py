@@ -65,8 +65,4 @@ def locate(account: str, region: str, given: str) -> Address:
 
 def check_name(name: str, member: str = "tableName") -> None:
     """Raises ValidationException that tells all that is wrong with the name."""
-    unmet = constraints.TABLE_NAME.unmet_by(name)
-    if unmet:
-        raise constraints.refusal(
-            [f"Value '{name}' at '{member}' failed to satisfy constraint: {what}" for what in unmet]
-        )
+    constraints.hold(name, member, constraints.TABLE_NAME)

@@ -4,6 +4,8 @@ import heapq
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from atoll.aws import constraints
+from atoll.aws.constraints import Constraint
 from atoll.operation import Call
 from atoll.services.dynamodb import describe, names, records, shards
 from atoll.services.dynamodb.names import Address
@@ -36,11 +38,7 @@ def parse_arn(arn: str) -> tuple[Address, str]:
 def check_limit(limit: int | None, most: int) -> int:
     if limit is None:
         return most
-    if limit > most:
-        raise validation(
-            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-            f"Member must have value less than or equal to {most}",
-        )
+    constraints.hold(limit, "limit", Constraint(most=most, is_number=True))
     return limit
 
 
