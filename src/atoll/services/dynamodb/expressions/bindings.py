@@ -1,7 +1,8 @@
 """What a request gives its expressions: ExpressionAttributeNames and ExpressionAttributeValues, and which of them were used."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values as attribute_values
@@ -50,6 +51,11 @@ class Bindings:
                 raise validation(
                     f"Value provided in {what} unused in expressions: keys: {{{', '.join(unused)}}}",
                 )
+
+
+def kept(cached: Any, bindings: Bindings) -> Callable[..., Any]:
+    """A cached function, or what is below its cache when what it would keep is large."""
+    return cached if bindings.may_be_kept else cached.__wrapped__  # type: ignore[no-any-return]
 
 
 def _check_names(names: Mapping[str, str]) -> None:

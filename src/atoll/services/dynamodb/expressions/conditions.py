@@ -1,12 +1,11 @@
 """ConditionExpression and FilterExpression: compiled once for a text, its names and its values' types, and used for many items."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from atoll.services.dynamodb.expressions import condition_checks, condition_syntax, evaluation
-from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
+from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs, kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.records import Item, Value
 
@@ -41,11 +40,6 @@ def compile_condition(text: str, bindings: Bindings, what: str = "ConditionExpre
     for check in plan.checks:
         check(bindings.values)
     return Condition(plan.test, bindings.values, plan.attributes)
-
-
-def kept(cached: Any, bindings: Bindings) -> Callable[..., Any]:
-    """A cached function, or what is below its cache when what it would keep is large."""
-    return cached if bindings.may_be_kept else cached.__wrapped__  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=_PLANS_KEPT_MAX)

@@ -11,9 +11,8 @@ from typing import NamedTuple
 from atoll.services.dynamodb import key_rules, places
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.expressions import condition_checks, condition_syntax
-from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
+from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs, kept
 from atoll.services.dynamodb.expressions.condition_syntax import All, Any, Comparison, Node, Not
-from atoll.services.dynamodb.expressions.conditions import kept
 from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import Call, Operand, Placeholder, Reference

@@ -5,8 +5,7 @@ from functools import lru_cache
 
 from atoll.services.dynamodb import values as attribute_values
 from atoll.services.dynamodb.expressions import paths
-from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
-from atoll.services.dynamodb.expressions.conditions import kept
+from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs, kept
 from atoll.services.dynamodb.expressions.resolution import Resolver
 from atoll.services.dynamodb.expressions.syntax import UNKNOWN_FUNCTION, Cursor, Reference
 from atoll.services.dynamodb.records import Item

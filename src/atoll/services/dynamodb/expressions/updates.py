@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from atoll.services.dynamodb.expressions import edits, paths, update_syntax
-from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs
-from atoll.services.dynamodb.expressions.conditions import kept
+from atoll.services.dynamodb.expressions.bindings import Bindings, Pairs, kept
 from atoll.services.dynamodb.expressions.edits import Leaf
 from atoll.services.dynamodb.expressions.lexer import invalid_expression
 from atoll.services.dynamodb.expressions.resolution import Resolver
