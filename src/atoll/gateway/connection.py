@@ -66,10 +66,10 @@ class _Started(Awaitable[None]):
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], waiting: Any) -> None:
         self._coroutine = coroutine
-        self._waiting = waiting
+        self._waiting: Any = waiting
 
     def __await__(self) -> Generator[Any, None, None]:
-        waiting = self._waiting
+        waiting, self._waiting = self._waiting, None
         while True:
             try:
                 try:
@@ -78,6 +78,7 @@ class _Started(Awaitable[None]):
                     self._coroutine.close()
                     raise
                 except BaseException as error:  # noqa: BLE001  # A task throws in what its future failed with: pass it on.
+                    waiting = None  # It has the error, and the error has this frame: a ring, with the request in it.
                     waiting = self._coroutine.throw(error)
                 else:
                     waiting = self._coroutine.send(None)

@@ -82,6 +82,12 @@ class _Carried:
 
     error: Exception | None = None
 
+    def taken(self) -> Exception | None:
+        # Not kept: an error holds the frames it has come through, and this is in one of them. Such rings, with the
+        # requests in them, would lie about until the next great collection.
+        error, self.error = self.error, None
+        return error
+
     def __enter__(self) -> "_Carried":
         return self
 
@@ -138,7 +144,7 @@ class _Batch:
         if operation.wanted is not None and self.holds(operation):
             with _Carried() as carried:
                 self._take(operation.wanted)
-            operation.error = carried.error
+            operation.error = carried.taken()
         elif operation.fn is None:
             operation.error = Conflict("a row is not as expected")
         else:
@@ -146,7 +152,7 @@ class _Batch:
             with _Carried() as carried:
                 operation.result = drive(operation.fn(overlay))
                 self._take(overlay)
-            operation.error = carried.error
+            operation.error = carried.taken()
 
     def _take(self, wanted: Wanted) -> None:
         changes = wanted.changes
@@ -355,9 +361,11 @@ def _settle_in_loops(operations: list[Operation]) -> None:
 
 def _settle(operations: list[Operation]) -> None:
     for operation in operations:
-        if operation.future.done():
+        future, error, operation.error = operation.future, operation.error, None
+        del operation.future  # It has the error, whose frames have the operation.
+        if future.done():
             continue  # Who waited was cancelled.
-        if operation.error is None:
-            operation.future.set_result(operation.result)
+        if error is None:
+            future.set_result(operation.result)
         else:
-            operation.future.set_exception(operation.error)
+            future.set_exception(error)
