@@ -4,7 +4,9 @@ Nothing a caller sends may raise out of here: an AwsError is rendered in the cal
 service's own "try again", and whatever else is raised is our bug, logged once and answered as InternalError.
 """
 
+import asyncio
 import logging
+from contextlib import nullcontext
 
 from atoll.aws.codec import Codec, codec_for, codec_of
 from atoll.aws.errors import AwsError
@@ -21,6 +23,8 @@ from atoll.store import Busy, Conflict, Full, Unknown
 
 log = logging.getLogger(__name__)
 
+GREAT_DOCUMENT_BYTES = 1024 * 1024
+"""Read, a document takes forty times its bytes, if it is a million empty lists: greater ones are worked on one at a time."""
 HEALTH_PATH = "/_atoll/health"  # Not a bucket's name, so no S3 path can mean it.
 
 
@@ -34,6 +38,7 @@ class Gateway:
         self._authenticator = authenticator
         self._domains = domains
         self._everybody = Manners()
+        self._great = asyncio.Semaphore()
         dynamodb = DynamoDbManners()
         self._manners: dict[str, Manners] = {
             "dynamodb": dynamodb,
@@ -94,12 +99,13 @@ class Gateway:
             body = VerifiedBody(routed.body, authenticated.payload)
             document = b"" if codec.body_streams(operation) else await body.read(CONTROL_BODY_BYTES_MAX)
             routed.body = body if codec.body_streams(operation) else document
-        request = codec.decode(operation, routed)
         facts = HttpFacts(
             http.method, routed.path, http.query, routed.headers.lower(), http.source_ip, http.secure, document
         )
         call = Call(self._cloud, service, authenticated.identity, request_id=request_id, http=facts)
-        return codec.encode(operation, await perform(call, operation, request), request_id)
+        async with self._great if len(document) > GREAT_DOCUMENT_BYTES else nullcontext():
+            request = codec.decode(operation, routed)
+            return codec.encode(operation, await perform(call, operation, request), request_id)
 
 
 def _refusal(codec: Codec | None, operation: str | None, error: AwsError, request_id: str) -> WireReply:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from atoll.aws.errors import AwsError
+from atoll.services.dynamodb.expressions import conditions
 from atoll.services.dynamodb.expressions.bindings import Bindings
 from atoll.services.dynamodb.expressions.conditions import compile_condition
 from atoll.services.dynamodb.expressions.reserved_words import RESERVED_WORDS
@@ -306,3 +307,27 @@ def test_names_and_values_come_only_with_expressions() -> None:
 def test_there_are_573_reserved_words() -> None:
     assert len(RESERVED_WORDS) == 573
     assert all(word.isupper() for word in RESERVED_WORDS)
+
+
+def test_more_names_or_values_than_expressions_have_room_for_are_refused() -> None:
+    message = "has more than 8192 entries, of which some must be unused in expressions"
+    for names, values in (
+        ({f"#{n}": "a" for n in range(8193)}, None),
+        (None, {f":{n}": {"S": ""} for n in range(8193)}),
+    ):
+        with pytest.raises(AwsError) as caught:
+            Bindings(names, values)
+        what = "ExpressionAttributeNames" if names else "ExpressionAttributeValues"
+        assert (caught.value.code, caught.value.message) == ("ValidationException", f"{what} {message}")
+
+
+def test_only_what_is_small_is_kept() -> None:
+    """Or a few thousand requests would fill the memory."""
+    kept = conditions._plan.cache_info().currsize
+    many = {f":{n}": {"S": ""} for n in range(2000)}
+    long = " OR ".join([":v = :v"] * 100)
+    compile_condition("a = :1", Bindings(None, many))
+    compile_condition(long, Bindings(None, {":v": {"S": "only what is small"}}))
+    assert conditions._plan.cache_info().currsize == kept
+    compile_condition("only_what_is_small = :v", Bindings(None, {":v": {"S": ""}}))
+    assert conditions._plan.cache_info().currsize == kept + 1

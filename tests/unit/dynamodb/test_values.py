@@ -208,3 +208,23 @@ def test_only_texts_numbers_and_binaries_of_one_type_have_an_order() -> None:
     assert values.order({"B": "YQ=="}, {"B": "YQ=="}) == 0
     assert values.order({"N": "9"}, {"S": "10"}) is None
     assert values.order({"BOOL": True}, {"BOOL": False}) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"L": [{"NULL": True}] * 300_000},
+        {"L": [{"L": [{"S": ""}] * 1000}] * 600},
+        {"M": {str(n): {"N": "1"} for n in range(100_000)}},
+        {"SS": [str(n) for n in range(600_000)]},
+        {"NS": [str(n) for n in range(300_000)]},
+        {"BS": ["AA=="] * 600_000},
+    ],
+)
+def test_what_fits_into_no_item_is_not_looked_at_to_its_end(value: dict[str, Any]) -> None:
+    with pytest.raises(AwsError) as caught:
+        values.take_value(value)
+    assert caught.value.message == "Item size has exceeded the maximum allowed size"
+    with pytest.raises(AwsError) as caught:
+        values.take_item({str(n): {"N": "!"} for n in range(values.TAKEN_BYTES_MAX + 1)})
+    assert caught.value.message == "Item size has exceeded the maximum allowed size"

@@ -13,6 +13,8 @@ from atoll.services.dynamodb.records import Item, Value
 
 LEVELS_MAX = 32
 NAME_BYTES_MAX = 65_535
+TAKEN_BYTES_MAX = 512 * 1024
+"""What takes more is not looked at to its end, which could be a million elements away: there is no such item."""
 _LIST_OR_MAP_BYTES = 3
 _ELEMENT_BYTES = 1
 
@@ -57,6 +59,7 @@ def kind(value: Value) -> str:
 def take_item(item: Item) -> int:
     """Checks and normalises a raw item in place. Answers its size in bytes."""
     check_names(item)
+    _check_room(len(item))  # A name takes a byte, or more.
     size_bytes = 0
     for name, value in item.items():
         size_bytes += len(name) if name.isascii() else len(name.encode())
@@ -143,6 +146,7 @@ def _take_texts(value: Value, _level: int) -> int:
     texts: list[str] = value["SS"]
     if not texts:
         raise AwsError("ValidationException", f"{_INVALID}An string set  may not be empty")
+    _check_room(len(texts))
     _refuse_nulls(texts, "An string set may not have a null string as a member")
     if len(set(texts)) != len(texts):
         listed = ", ".join(texts)
@@ -153,6 +157,7 @@ def _take_texts(value: Value, _level: int) -> int:
 def _take_numbers(value: Value, _level: int) -> int:
     if not value["NS"]:
         raise AwsError("ValidationException", f"{_INVALID}An number set  may not be empty")
+    _check_room(2 * len(value["NS"]))
     _refuse_nulls(value["NS"], "An number set may not have a null string as a member")
     value["NS"] = members = [numbers.normalise(text) for text in value["NS"]]
     if len(set(members)) != len(members):
@@ -163,6 +168,7 @@ def _take_numbers(value: Value, _level: int) -> int:
 def _take_binaries(value: Value, _level: int) -> int:
     if not value["BS"]:
         raise AwsError("ValidationException", f"{_INVALID}Binary sets should not be empty")
+    _check_room(len(value["BS"]))
     _refuse_nulls(value["BS"], "Binary sets may not contain null values")
     taken = [_take_base64(text) for text in value["BS"]]
     value["BS"] = members = [text for text, _ in taken]
@@ -179,16 +185,28 @@ def _refuse_nulls(members: list[str | None] | list[str], complaint: str) -> None
 
 
 def _take_list(value: Value, level: int) -> int:
-    elements: list[Value] = value["L"]
-    return _LIST_OR_MAP_BYTES + sum(_take(element, level + 1) + _ELEMENT_BYTES for element in elements)
+    size_bytes = _LIST_OR_MAP_BYTES
+    for element in value["L"]:
+        size_bytes += _take(element, level + 1) + _ELEMENT_BYTES
+        if size_bytes > TAKEN_BYTES_MAX:
+            _check_room(size_bytes)
+    return size_bytes
 
 
 def _take_map(value: Value, level: int) -> int:
     members: Item = value["M"]
     check_names(members)
-    return _LIST_OR_MAP_BYTES + sum(
-        text_size(name) + _take(member, level + 1) + _ELEMENT_BYTES for name, member in members.items()
-    )
+    size_bytes = _LIST_OR_MAP_BYTES
+    for name, member in members.items():
+        size_bytes += text_size(name) + _take(member, level + 1) + _ELEMENT_BYTES
+        if size_bytes > TAKEN_BYTES_MAX:
+            _check_room(size_bytes)
+    return size_bytes
+
+
+def _check_room(size_bytes: int) -> None:
+    if size_bytes > TAKEN_BYTES_MAX:
+        raise AwsError("ValidationException", "Item size has exceeded the maximum allowed size")
 
 
 _TAKERS: dict[str, Callable[[Value, int], int]] = {

@@ -10,8 +10,11 @@ from atoll.services.dynamodb.records import Value
 from atoll.services.dynamodb.refusals import validation
 
 PLACEHOLDER_BYTES_MAX = 255
-# What may be kept for texts that come again. Longer sets of names are the stuff of tests, or of attacks.
-_KEPT_BYTES_MAX = 4096
+ENTRIES_MAX = 8192
+"""Of names, and of values: more than all the expressions of a request have room for, so some of them would be unused."""
+# What may be kept for texts that come again. Longer texts, and more names, are the stuff of tests, or of attacks.
+_KEPT_CHARACTERS_MAX = 4096
+_KEPT_TEXT_CHARACTERS_MAX = 1024
 
 NAMES, VALUES = "ExpressionAttributeNames", "ExpressionAttributeValues"
 _ALIAS = re.compile(r"#[A-Za-z0-9_]+", re.ASCII)
@@ -23,7 +26,7 @@ Pairs = tuple[tuple[str, str], ...]
 class Bindings:
     """Names and values, checked, for all the expressions of one request."""
 
-    __slots__ = ("_used", "kinds_key", "may_be_kept", "names", "names_key", "values")
+    __slots__ = ("_is_small", "_used", "kinds_key", "names", "names_key", "values")
 
     def __init__(self, names: Mapping[str, str] | None, values: Mapping[str, Value] | None) -> None:
         if names is not None:
@@ -36,7 +39,12 @@ class Bindings:
         self.names_key: Pairs = tuple(self.names.items())
         self.kinds_key: Pairs = tuple([(name, next(iter(value))) for name, value in self.values.items()])
         """The values' types: an expression that fits values of these types fits all of them."""
-        self.may_be_kept = not names or sum(map(len, self.names.values())) <= _KEPT_BYTES_MAX
+        characters = sum(map(len, self.names)) + sum(map(len, self.names.values())) + sum(map(len, self.values))
+        self._is_small = characters <= _KEPT_CHARACTERS_MAX
+
+    def may_keep(self, text: str) -> bool:
+        """Whether what a text comes to, with these names, may be kept."""
+        return self._is_small and len(text) <= _KEPT_TEXT_CHARACTERS_MAX
 
     def use(self, used: frozenset[str]) -> None:
         self._used |= used
@@ -53,14 +61,15 @@ class Bindings:
                 )
 
 
-def kept(cached: Any, bindings: Bindings) -> Callable[..., Any]:
+def kept(cached: Any, bindings: Bindings, text: str) -> Callable[..., Any]:
     """A cached function, or what is below its cache when what it would keep is large."""
-    return cached if bindings.may_be_kept else cached.__wrapped__  # type: ignore[no-any-return]
+    return cached if bindings.may_keep(text) else cached.__wrapped__  # type: ignore[no-any-return]
 
 
 def _check_names(names: Mapping[str, str]) -> None:
     if not names:
         raise validation(f"{NAMES} must not be empty")
+    _check_count(NAMES, names)
     for alias, name in names.items():
         if not _ALIAS.fullmatch(alias):
             raise validation(f'{NAMES} contains invalid key: Syntax error; key: "{alias}"')
@@ -74,6 +83,7 @@ def _check_names(names: Mapping[str, str]) -> None:
 def _check_values(values: Mapping[str, Value]) -> None:
     if not values:
         raise validation(f"{VALUES} must not be empty")
+    _check_count(VALUES, values)
     for placeholder, value in values.items():
         if not _PLACEHOLDER.fullmatch(placeholder):
             raise validation(f'{VALUES} contains invalid key: Syntax error; key: "{placeholder}"')
@@ -84,6 +94,11 @@ def _check_values(values: Mapping[str, Value]) -> None:
             if error.code != "ValidationException":
                 raise
             raise validation(f"{VALUES} contains invalid value: {error.message} for key {placeholder}") from None
+
+
+def _check_count(what: str, given: Mapping[str, object]) -> None:
+    if len(given) > ENTRIES_MAX:
+        raise validation(f"{what} has more than {ENTRIES_MAX} entries, of which some must be unused in expressions")
 
 
 def _check_length(what: str, key: str) -> None:

@@ -35,7 +35,7 @@ class _Plan:
 
 
 def compile_condition(text: str, bindings: Bindings, what: str = "ConditionExpression") -> Condition:
-    plan = kept(_plan, bindings)(what, text, bindings.names_key, bindings.kinds_key)
+    plan = kept(_plan, bindings, text)(what, text, bindings.names_key, bindings.kinds_key)
     bindings.use(plan.used)
     for check in plan.checks:
         check(bindings.values)

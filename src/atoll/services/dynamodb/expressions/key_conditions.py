@@ -72,7 +72,7 @@ def check_key_condition(text: str, bindings: Bindings) -> None:
 
 
 def _checked(text: str, bindings: Bindings) -> _Plan:
-    plan: _Plan = kept(_plan, bindings)(text, bindings.names_key, bindings.kinds_key)
+    plan: _Plan = kept(_plan, bindings, text)(text, bindings.names_key, bindings.kinds_key)
     bindings.use(plan.used)
     for check in plan.checks:
         check(bindings.values)

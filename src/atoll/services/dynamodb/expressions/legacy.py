@@ -92,6 +92,8 @@ def key_conditions(conditions: Mapping[str, Any], hashed: Attributes, sorted_by:
 def attribute_updates(updates: Mapping[str, Any]) -> Update:
     """None at all still makes an item where there is none."""
     attribute_values.check_names(updates)
+    if sum(map(len, updates)) > attribute_values.TAKEN_BYTES_MAX:
+        raise validation("Item size to update has exceeded the maximum allowed size")
     tree = paths.Tree()
     actions = set()
     for name, entry in updates.items():

@@ -29,7 +29,7 @@ class Projection:
 
 
 def compile_projection(text: str, bindings: Bindings) -> Projection:
-    projection: Projection = kept(_projection, bindings)(text, bindings.names_key)
+    projection: Projection = kept(_projection, bindings, text)(text, bindings.names_key)
     bindings.use(projection.used)
     return projection
 

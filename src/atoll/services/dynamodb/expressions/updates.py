@@ -69,7 +69,7 @@ class _Plan:
 
 
 def compile_update(text: str, bindings: Bindings) -> Update:
-    plan: _Plan = kept(_plan, bindings)(text, bindings.names_key, bindings.kinds_key)
+    plan: _Plan = kept(_plan, bindings, text)(text, bindings.names_key, bindings.kinds_key)
     bindings.use(plan.used)
     return Update(plan.tree, bindings.values, plan.attributes, creates=plan.creates)
 

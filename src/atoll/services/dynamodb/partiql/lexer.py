@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _STATEMENTS_KEPT_MAX = 1024
+KEPT_CHARACTERS_MAX = 1024  # Of a longer statement the words may be a megabyte.
 
 
 class Token(NamedTuple):

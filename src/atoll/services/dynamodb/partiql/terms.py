@@ -9,7 +9,7 @@ from typing import Any
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb import values
-from atoll.services.dynamodb.partiql.lexer import Token, lex, malformed, place
+from atoll.services.dynamodb.partiql.lexer import KEPT_CHARACTERS_MAX, Token, lex, malformed, place
 from atoll.services.dynamodb.partiql.tree import (
     And,
     Between,
@@ -46,7 +46,7 @@ _ORDERED = ("S", "N", "B")
 class Terms:
     def __init__(self, statement: str, parameters: Sequence[Value]) -> None:
         self.statement = statement
-        self._tokens = lex(statement)
+        self._tokens = (lex if len(statement) <= KEPT_CHARACTERS_MAX else lex.__wrapped__)(statement)
         self._at = 0
         self._depth = 0
         self._parameters = parameters
