@@ -49,8 +49,9 @@ test: tools  ## every test but the long ones (fuzz, crash with many kills)
 unit property conformance fault: tools
 	@$(BIN)/pytest tests/$@ -p no:cacheprovider
 
-fuzz: $(VENV)/test.stamp  ## throw mutated requests at the HTTP core
+fuzz: $(VENV)/test.stamp  ## throw mutated requests at the HTTP core, and at DynamoDB
 	@$(BIN)/python tools/fuzz_http.py --seconds 60
+	@$(BIN)/python tools/fuzz_dynamodb.py --seconds 60
 
 crash: tools  ## many kill -9 under load, with the history checker
 	@ATOLL_KILLS=300 $(BIN)/pytest tests/fault/test_s3_crash.py tests/fault/test_store_crash.py -s -p no:cacheprovider
