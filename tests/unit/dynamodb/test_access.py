@@ -10,7 +10,7 @@ from tests.unit.dynamodb.control import Control, attributes, global_index, keys
 from atoll.aws.errors import AwsError
 from atoll.facts import Facts, Principal
 from atoll.operation import Call, Identity, perform
-from atoll.services.dynamodb import access, items, resource_policies, tags  # noqa: F401
+from atoll.services.dynamodb import access, exports, items, resource_policies, tags  # noqa: F401
 from atoll.services.dynamodb.service import asked_of, dynamodb
 from atoll.store import Conflict
 
@@ -269,3 +269,44 @@ def test_who_selects_everything_says_so(tables):
     batch = facts_of(tables, "BatchExecuteStatement", Statements=[{"Statement": "SELECT a FROM music WHERE p = 'x'"}])
     assert batch("dynamodb:select") == ["SPECIFIC_ATTRIBUTES"]
     assert batch("dynamodb:enclosingoperation") == ["BatchExecuteStatement"]
+
+
+def test_an_export_is_judged_by_its_table_however_that_is_given(tables):
+    """A bare name is no ARN, so no denial of the table would fit it."""
+    tables.put_policy(statement("Deny"))
+    invalid = "One or more parameter values were invalid: ARNs must start with 'arn:': music"
+    for identity in (None, USER):
+        request = {"TableArn": ARN, "S3Bucket": "bucket"}
+        assert "explicit deny" in tables.message("ExportTableToPointInTime", identity or ROOT, **request)
+    assert "explicit deny" in tables.message("ExportTableToPointInTime", USER, TableArn="music", S3Bucket="bucket")
+    assert tables.refused("ExportTableToPointInTime", TableArn="music", S3Bucket="b") == (
+        "ValidationException",
+        invalid,
+    )
+    tables("DeleteResourcePolicy", ResourceArn=ARN)
+    with pytest.raises(AwsError, match="ARNs must start with"):
+        tables("ExportTableToPointInTime", USER, TableArn="music", S3Bucket="bucket")
+    assert [(one.action, one.resource) for one in tables.asked] == [("dynamodb:ExportTableToPointInTime", ARN)]
+
+
+NAMES_OF_A_TABLE = {
+    "BatchGetItem": {"RequestItems": {"music": {"Keys": [{"p": {"S": "x"}}]}}},
+    "BatchWriteItem": {"RequestItems": {"music": [{"PutRequest": {"Item": {"p": {"S": "x"}}}}]}},
+    "BatchExecuteStatement": {"Statements": [{"Statement": "SELECT * FROM music WHERE p = 'x'"}]},
+    "ExecuteStatement": {"Statement": "SELECT * FROM music"},
+    "ExecuteTransaction": {"TransactStatements": [{"Statement": "DELETE FROM music WHERE p = 'x'"}]},
+    "ExportTableToPointInTime": {"TableArn": "music", "S3Bucket": "bucket"},
+    "ImportTable": {"TableCreationParameters": {"TableName": "music"}},
+    "RestoreTableToPointInTime": {"SourceTableName": "music", "TargetTableName": "music"},
+    "TransactGetItems": {"TransactItems": [{"Get": {"TableName": "music", "Key": {}}}]},
+    "TransactWriteItems": {"TransactItems": [{"Delete": {"TableName": "music", "Key": {}}}]},
+    "Query": {"TableName": "music"},
+    "UpdateTable": {"TableName": "music"},
+    "DescribeGlobalTable": {"GlobalTableName": "music"},
+}
+
+
+@pytest.mark.parametrize("operation", NAMES_OF_A_TABLE)
+def test_whatever_names_a_table_is_judged_by_its_arn(tables, operation):
+    asked = asked_of(tables.cloud.call(), operation, NAMES_OF_A_TABLE[operation])
+    assert {one.resource for one in asked} == {ARN}

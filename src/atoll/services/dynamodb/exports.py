@@ -13,7 +13,7 @@ import msgspec
 
 from atoll.aws.errors import AwsError
 from atoll.operation import Call
-from atoll.services.dynamodb import export_filters, jobs, ledgers, moments, recovery
+from atoll.services.dynamodb import export_filters, jobs, ledgers, moments, names, recovery
 from atoll.services.dynamodb.ledgers import COMPLETED, FAILED, IN_PROGRESS, Ledger
 from atoll.services.dynamodb.moments import Moment
 from atoll.services.dynamodb.records import Table
@@ -99,6 +99,7 @@ async def export_table_to_point_in_time(
     if known is not None:
         return {"ExportDescription": _description(known)}
     _refuse_unsupported(asked)
+    names.check_table_arn(asked["TableArn"])
     table = await recovery.find(call, asked["TableArn"])
     export_filters.compile_filter(table, asked.get("FilterSpecification"))
     export = Export(ledgers.new_id(call.now), table.arn, table.id, asked, token, call.now)

@@ -17,7 +17,8 @@ from atoll.services.dynamodb.request_facts import OnItems, plain_facts
 ASKED = "asked"
 
 # Members by which requests name what they are about.
-_ARN_MEMBERS = ("ResourceArn", "TableArn", "BackupArn", "ExportArn", "ImportArn", "StreamArn")
+_ARN_MEMBERS = ("ResourceArn", "BackupArn", "ExportArn", "ImportArn", "StreamArn")
+_TABLE_MEMBERS = ("TableName", "TableArn", "GlobalTableName")
 _EVERYTHING = frozenset(
     {
         "DescribeEndpoints",
@@ -60,7 +61,9 @@ def asked_of(call: Call, operation: str, request: Request) -> Sequence[Permissio
         return (_on_items(call, operation, request["TableName"], [request], index),)
     resource = next((request[member] for member in _ARN_MEMBERS if member in request), None)
     if resource is None:
-        resource = table_arn(call, request.get("TableName") or request["GlobalTableName"])
+        # However the table is given, it is its ARN that is judged: no policy is about bare names.
+        given = next(request[member] for member in _TABLE_MEMBERS if member in request)
+        resource = table_arn(call, given)
     permission = Permission(f"dynamodb:{operation}", resource, plain_facts(request))
     return (permission, *_beside(operation, permission, request))
 
