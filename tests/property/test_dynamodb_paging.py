@@ -1,11 +1,14 @@
 """Reading in pages against reading at once, and both against a sorted list: any limit, either way, from any key, in any segments."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.dynamodb.reading import Reading, number, text
 
 from atoll.aws.errors import AwsError
 from atoll.services.dynamodb.partiql.parser import parse
+
+pytestmark = pytest.mark.slow
 
 # What sorts lowest, what needs two to four bytes, and what UTF-16 would sort elsewhere.
 TEXT = st.text(alphabet="ab\x00\x01é\uffff\U00010000", min_size=1, max_size=4)

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.dynamodb.writing import TableInMemory, by_x, local_by_x, new_table
 
 from atoll.services.dynamodb import changes, places, records, values
 from atoll.services.dynamodb.records import Index, Item, Stream, Table
+
+pytestmark = pytest.mark.slow
 
 _KEYS = st.fixed_dictionaries({"p": st.sampled_from("ab"), "c": st.sampled_from("12")})
 _REST = st.fixed_dictionaries(

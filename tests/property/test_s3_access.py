@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import TestCloud
@@ -13,6 +14,8 @@ from atoll.services.s3 import access, acl, buckets, grants, names, objects, poli
 from atoll.services.s3.records import BUCKETS, decode_bucket, decode_version, encode
 from atoll.services.s3.service import s3
 from atoll.store import keys
+
+pytestmark = pytest.mark.slow
 
 OWNER, WRITER, STRANGER = "000000000001", "000000000002", "000000000003"
 GROUPS = [grants.ALL_USERS, grants.AUTHENTICATED_USERS]

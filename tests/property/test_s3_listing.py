@@ -3,12 +3,15 @@
 import asyncio
 from urllib.parse import unquote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support import TestCloud
 
 from atoll.services.s3 import buckets, listing, objects  # noqa: F401
 from atoll.services.s3.service import s3
+
+pytestmark = pytest.mark.slow
 
 # Letters, the usual delimiter, what sorts lowest, what needs two to four bytes, and what UTF-16 would sort elsewhere.
 TEXT = st.text(alphabet="ab/+ \x00\x01é\uffff\U00010000", max_size=5)

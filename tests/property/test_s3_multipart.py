@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -12,6 +13,8 @@ from atoll.blobs.references import REFS
 from atoll.services.s3 import buckets, completion, copies, multipart, objects, part_copies  # noqa: F401
 from atoll.services.s3.records import decode_part, decode_version
 from atoll.services.s3.service import s3
+
+pytestmark = pytest.mark.slow
 
 KEYS = st.sampled_from(["a", "b"])
 NUMBERS = st.integers(1, 4)

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -13,6 +14,8 @@ from atoll.blobs import references
 from atoll.services.s3 import buckets, copies, deletes, listing, objects  # noqa: F401
 from atoll.services.s3.records import INLINE_BYTES_MAX, decode_bucket, decode_version
 from atoll.services.s3.service import s3
+
+pytestmark = pytest.mark.slow
 
 KEYS = st.sampled_from(["a", "a\x00", "a/b", "é"])
 SIZES = st.sampled_from([0, 1, 100, INLINE_BYTES_MAX + 1])

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,14 @@ def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    """Every rule reads it."""
+    return ast.parse(path.read_text())
+
+
 def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -44,7 +51,7 @@ def test_a_file_fits_in_the_limits(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_a_module_says_what_it_owns_and_a_function_takes_few_parameters(path: Path) -> None:
-    opening = ast.get_docstring(ast.parse(path.read_text()))
+    opening = ast.get_docstring(_tree(path))
     assert opening, "a module opens with what it owns"
     for function in _functions(path):
         positional = [a.arg for a in function.args.posonlyargs + function.args.args if a.arg not in {"self", "cls"}]
@@ -53,7 +60,7 @@ def test_a_module_says_what_it_owns_and_a_function_takes_few_parameters(path: Pa
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_broad_excepts_stand_only_at_the_three_boundaries(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_tree(path)):
         if not isinstance(node, ast.ExceptHandler):
             continue
         caught = ast.unparse(node.type) if node.type else "everything"
@@ -89,6 +96,6 @@ def test_every_dependency_has_its_line() -> None:
 def test_the_generated_types_are_for_type_checkers_alone() -> None:
     """They are not in the package that users install: they come from `make types`."""
     for path in SOURCES:
-        for node in ast.parse(path.read_text()).body:
+        for node in _tree(path).body:
             imported = node.module if isinstance(node, ast.ImportFrom) else None
             assert not (imported or "").startswith("atoll.aws.types"), f"{_name(path)} imports {imported} at run time"
