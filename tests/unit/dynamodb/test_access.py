@@ -10,7 +10,7 @@ from tests.unit.dynamodb.control import Control, attributes, global_index, keys
 from atoll.aws.errors import AwsError
 from atoll.facts import Facts, Principal
 from atoll.operation import Call, Identity, perform
-from atoll.services.dynamodb import access, exports, items, resource_policies, tags  # noqa: F401
+from atoll.services.dynamodb import access, exports, insights, items, kinesis, resource_policies, tags  # noqa: F401
 from atoll.services.dynamodb.service import asked_of, dynamodb
 from atoll.store import Conflict
 
@@ -310,3 +310,20 @@ NAMES_OF_A_TABLE = {
 def test_whatever_names_a_table_is_judged_by_its_arn(tables, operation):
     asked = asked_of(tables.cloud.call(), operation, NAMES_OF_A_TABLE[operation])
     assert {one.resource for one in asked} == {ARN}
+
+
+def test_what_is_not_judged_by_a_table_is_kept_to_its_own_account(tables):
+    """It was tried again and again, as if the table's policy had changed since."""
+    told = {"ContributorInsightsSummaries": []}
+    tables.put_policy(statement("Allow"))
+    assert tables("ListContributorInsights", USER, TableName=ARN) == told
+    assert [(one.action, one.resource) for one in tables.asked] == [("dynamodb:ListContributorInsights", "*")]
+    for identity in (OTHER_ROOT, OTHER_USER):
+        assert "no resource-based policy" in tables.message("ListContributorInsights", identity, TableName=ARN)
+
+
+def test_a_stream_of_kinesis_is_not_what_a_table_is_judged_by(tables):
+    tables.put_policy(statement("Deny"))
+    stream = "arn:aws:kinesis:us-east-1:000000000001:stream/mine"
+    for operation in ("EnableKinesisStreamingDestination", "DisableKinesisStreamingDestination"):
+        assert "explicit deny" in tables.message(operation, USER, TableName="music", StreamArn=stream)

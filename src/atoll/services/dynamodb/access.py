@@ -29,10 +29,10 @@ _WEIGHED = "weighed"
 
 async def weigh(call: Call, permissions: Sequence[Permission]) -> Sequence[Permission]:
     """What is left to ask of IAM."""
-    if call.identity.kind == "service" or not permissions:
+    if call.identity.kind == "service":
         return permissions
-    call.premises[_WEIGHED] = True
     rows: dict[str, bytes | None] = {}
+    call.premises[_WEIGHED] = rows  # By the ARNs of the tables that were judged.
     weighed: list[Permission] = []
     for permission in permissions:
         address = read_arn(permission.resource)
@@ -57,7 +57,15 @@ def hold(call: Call, table: Table) -> None:
         return
     if ASKED in call.premises:
         _hold_root(call, table)
-    elif _WEIGHED in call.premises and call.premises.get(table.uid) != table.policy_revision:
+    elif _WEIGHED in call.premises:
+        _hold_weighed(call, table)
+
+
+def _hold_weighed(call: Call, table: Table) -> None:
+    if table.arn not in call.premises[_WEIGHED]:
+        # The operation was judged, but not by this table: in its own account it may look.
+        refuse_unknown(call, Address(table.account, table.region, table.name))
+    elif call.premises.get(table.uid) != table.policy_revision:
         raise Conflict("the table or its policy has changed since access to it was judged")
 
 

@@ -17,7 +17,7 @@ from atoll.services.dynamodb.request_facts import OnItems, plain_facts
 ASKED = "asked"
 
 # Members by which requests name what they are about.
-_ARN_MEMBERS = ("ResourceArn", "BackupArn", "ExportArn", "ImportArn", "StreamArn")
+_ARN_MEMBERS = ("ResourceArn", "BackupArn", "ExportArn", "ImportArn")
 _TABLE_MEMBERS = ("TableName", "TableArn", "GlobalTableName")
 _EVERYTHING = frozenset(
     {
