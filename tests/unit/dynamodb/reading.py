@@ -110,6 +110,7 @@ class Reading:
             page = self(operation, **request)
             found += page["Items"]
             count += 1
+            assert count < 10_000, "the pages have no end"
             if "LastEvaluatedKey" not in page:
                 return found, count
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -16,6 +16,7 @@ from atoll.services.s3.service import s3
 from atoll.store import keys
 
 BUCKET = "a-bucket"
+CRASHES_MAX = 1000
 S3_OPERATIONS = (buckets, listing, objects)  # Importing them is what makes them known.
 
 
@@ -54,15 +55,14 @@ def crashing(monkeypatch: pytest.MonkeyPatch, steps: int) -> Callable[[Callable[
 
     async def run(work: Callable[[], Awaitable[None]]) -> int:
         nonlocal left
-        crashes = 0
-        while True:
+        for crashes in range(CRASHES_MAX):
             left = steps
             try:
                 await work()
             except ConnectionAbortedError:
-                crashes += 1
                 continue
             return crashes
+        raise AssertionError("it does not get on between crashes")
 
     monkeypatch.setattr(jobs, "step", limited)
     return run

@@ -52,7 +52,7 @@ def test_details_can_be_filtered_and_page():
     only = cloud("GetAccountAuthorizationDetails", Filter=["Role"])
     assert (len(only["RoleDetailList"]), only["UserDetailList"], only["Policies"]) == (1, [], [])
     seen, marker = 0, {}
-    while True:
+    for _ in range(10):
         page = cloud("GetAccountAuthorizationDetails", MaxItems=2, **marker)
         seen += sum(len(page[name]) for name in ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"))
         if not page["IsTruncated"]:
