@@ -54,10 +54,11 @@ fuzz: $(VENV)/test.stamp  ## throw mutated requests at the HTTP core, and at Dyn
 	@$(BIN)/python tools/fuzz_dynamodb.py --seconds 60
 
 crash: tools  ## many kill -9 under load, with the history checker
-	@ATOLL_KILLS=300 $(BIN)/pytest tests/fault/test_s3_crash.py tests/fault/test_store_crash.py -s -p no:cacheprovider
+	@ATOLL_KILLS=300 $(BIN)/pytest tests/fault/test_s3_crash.py tests/fault/test_store_crash.py tests/fault/test_dynamodb_crash.py -s -p no:cacheprovider
 
 bench: $(VENV)/test.stamp  ## side-by-side benchmark with the peers that are installed
 	@$(BIN)/python bench/s3.py --peers $(ARGS)
+	@$(BIN)/python bench/dynamodb.py --peers $(ARGS)
 
 format: $(VENV)/test.stamp
 	@$(BIN)/ruff format -q . && $(BIN)/ruff check -q --fix .
