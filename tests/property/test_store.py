@@ -87,13 +87,15 @@ def steps_on_dict(rows: Model, steps: list[Any]) -> list[Any]:
 
 def add_to_dict(rows: Model, key: Key, deltas: list[int]) -> None:
     if not any(deltas):
-        return  # Not even longer does the row become.
+        return
     row = rows.pop(key, b"")
     counts = [int.from_bytes(row[n : n + 8], "big", signed=True) for n in range(0, len(row), 8)]
     counts += [0] * (len(deltas) - len(counts))
     for n, delta in enumerate(deltas):
         counts[n] += delta
-    if any(counts):
+    while counts and not counts[-1]:
+        counts.pop()
+    if counts:
         rows[key] = b"".join(count.to_bytes(8, "big", signed=True) for count in counts)
 
 

@@ -1,4 +1,7 @@
-"""Rows of counts that `Tx.add` keeps: signed integers of eight bytes, big-endian. There is no row of zeros only."""
+"""Rows of counts that `Tx.add` keeps: signed integers of eight bytes, big-endian, without the zeros at the end.
+
+So a row depends on its counts alone, not on the additions that led there; and there is no row of zeros only.
+"""
 
 import struct
 from collections.abc import Sequence
@@ -23,10 +26,13 @@ def combine(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
 
 
 def pack(counts: Sequence[int]) -> bytes | None:
-    if not any(counts):
+    kept = len(counts)
+    while kept and not counts[kept - 1]:
+        kept -= 1
+    if not kept:
         return None
     try:
-        return struct.pack(f">{len(counts)}q", *counts)
+        return struct.pack(f">{kept}q", *counts[:kept])
     except struct.error as error:
         raise OverflowError(f"not eight bytes each: {counts}") from error
 
